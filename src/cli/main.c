@@ -1,0 +1,5 @@
+/* The `bentoml` binary. */
+int main(void)
+{
+    return 0;
+}
