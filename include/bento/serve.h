@@ -29,7 +29,8 @@ struct bento_serve_options {
     int64_t mb_max_latency_ms; /* 0: each API's own */
     int64_t timeout_ms;        /* of one execution in a worker; 0: 60 s */
     uint64_t max_request_size; /* body bytes; 0: 20971520 */
-    uint64_t area_size;        /* bytes of requests held at once; 0: 1 GiB */
+    const char *api_limits; /* "route=bytes,...": body limits of single APIs, or NULL */
+    uint64_t area_size;     /* bytes of requests held at once; 0: 1 GiB */
     bool enable_swagger;
     bool batch_rerun;          /* run a failed merged batch again request by request */
     int64_t header_timeout_ms; /* 0: 10 s */
@@ -40,10 +41,10 @@ struct bento_serve_options {
                    */
 };
 
-#define BENTO_SERVE_OPTIONS_INIT                                                      \
-    {                                                                                 \
-        sizeof(struct bento_serve_options), NULL, NULL, 5000, 0, NULL, 0, 0, 0, 0, 0, \
-            true, true, 0, 0, 0, 0, -1                                                \
+#define BENTO_SERVE_OPTIONS_INIT                                     \
+    {                                                                \
+        .size = sizeof(struct bento_serve_options), .port = 5000,    \
+        .enable_swagger = true, .batch_rerun = true, .ready_fd = -1, \
     }
 
 /* Blocks. BENTO_OK after a clean stop. Errors before the server is ready: port in use,

@@ -109,6 +109,10 @@ bento_rc bento_store_resolve(const char *home,
  * BENTO_ENOTFOUND, BENTO_ECORRUPT. ret_json is freed by bento_store_free_text. */
 bento_rc bento_bundle_read(const char *folder, char **ret_json, struct bento_error *err);
 
+/* The metadata document of a bundle folder in the camelCase form of `bentoml get` and GET /metadata: JSON with two spaces
+ * of indent, defaults omitted. ret_json is freed by bento_store_free_text. */
+bento_rc bento_bundle_metadata(const char *folder, char **ret_json, struct bento_error *err);
+
 /* YAML <-> JSON text, as PyYAML's safe_dump(sort_keys=False, default block style) and
  * safe_load would have it. Limits: 16 MiB, depth 64, no aliases beyond 1000. ret is freed
  * by bento_store_free_text. */
