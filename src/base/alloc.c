@@ -1,4 +1,5 @@
-/* The one allocation door; see alloc.h. Counters are relaxed atomics: they inform, they do not order anything. */
+/* The one allocation door; see alloc.h. Counters are relaxed atomics: they inform, they
+ * do not order anything. */
 #include "base/alloc.h"
 
 #include <stdatomic.h>

@@ -10,7 +10,8 @@ struct bento_arena_block {
     size_t size;                    /* usable bytes behind this header */
 };
 
-_Static_assert(sizeof(struct bento_arena_block) % ARENA_ALIGN == 0, "block data is aligned");
+_Static_assert(sizeof(struct bento_arena_block) % ARENA_ALIGN == 0,
+               "block data is aligned");
 
 static char *data_of(struct bento_arena_block *block)
 {
@@ -83,7 +84,8 @@ void *bento_arena_alloc(struct bento_arena *arena, size_t size)
     need &= ~(size_t)(ARENA_ALIGN - 1);
     if (need == 0)
         need = ARENA_ALIGN;
-    if ((!arena->first || arena->first->size - arena->used < need) && !add_block(arena, need))
+    if ((!arena->first || arena->first->size - arena->used < need) &&
+        !add_block(arena, need))
         return NULL;
     void *p = data_of(arena->first) + arena->used;
     arena->used += need;

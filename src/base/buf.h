@@ -1,9 +1,11 @@
 /*
- * The one growing buffer. Errors are sticky: append freely, check `bento_buf_rc` once at the end.
+ * The one growing buffer. Errors are sticky: append freely, check `bento_buf_rc` once at
+ * the end.
  *
  * Invariants:
  *  1. `n <= cap <= max`; the maximum is stated when the buffer is created.
- *  2. After a failure the content is what was there before the failing append, and later appends do nothing.
+ *  2. After a failure the content is what was there before the failing append, and later
+ * appends do nothing.
  *  3. `p` is not terminated; bento_buf_z() terminates it without counting the NUL.
  */
 #ifndef BENTO_BASE_BUF_H
@@ -13,11 +15,11 @@
 #include "base/str.h"
 
 struct bento_buf {
-    char *p;      /* owned; NULL while empty */
-    size_t n;     /* bytes used */
-    size_t cap;   /* bytes allocated */
-    size_t max;   /* bytes allowed */
-    bento_rc rc;  /* BENTO_OK, BENTO_ENOMEM or BENTO_ETOOLARGE */
+    char *p;     /* owned; NULL while empty */
+    size_t n;    /* bytes used */
+    size_t cap;  /* bytes allocated */
+    size_t max;  /* bytes allowed */
+    bento_rc rc; /* BENTO_OK, BENTO_ENOMEM or BENTO_ETOOLARGE */
 };
 
 void bento_buf_init(struct bento_buf *buf, size_t max);

@@ -1,4 +1,5 @@
-/* Error values: the code table of bento/error.h turned into functions, and the one constructor. */
+/* Error values: the code table of bento/error.h turned into functions, and the one
+ * constructor. */
 #include "base/fail.h"
 
 #include <stdio.h>
@@ -7,8 +8,8 @@
 const char *bento_rc_name(bento_rc code)
 {
     switch (code) {
-#define RC_NAME(name, value, http, grpc, text)                                           \
-    case BENTO_##name:                                                                   \
+#define RC_NAME(name, value, http, grpc, text) \
+    case BENTO_##name:                         \
         return #name;
         BENTO_RC_MAP(RC_NAME)
 #undef RC_NAME
@@ -19,8 +20,8 @@ const char *bento_rc_name(bento_rc code)
 const char *bento_rc_text(bento_rc code)
 {
     switch (code) {
-#define RC_TEXT(name, value, http, grpc, text)                                           \
-    case BENTO_##name:                                                                   \
+#define RC_TEXT(name, value, http, grpc, text) \
+    case BENTO_##name:                         \
         return text;
         BENTO_RC_MAP(RC_TEXT)
 #undef RC_TEXT
@@ -31,8 +32,8 @@ const char *bento_rc_text(bento_rc code)
 int bento_rc_http(bento_rc code)
 {
     switch (code) {
-#define RC_HTTP(name, value, http, grpc, text)                                           \
-    case BENTO_##name:                                                                   \
+#define RC_HTTP(name, value, http, grpc, text) \
+    case BENTO_##name:                         \
         return http;
         BENTO_RC_MAP(RC_HTTP)
 #undef RC_HTTP
@@ -43,8 +44,8 @@ int bento_rc_http(bento_rc code)
 int bento_rc_grpc(bento_rc code)
 {
     switch (code) {
-#define RC_GRPC(name, value, http, grpc, text)                                           \
-    case BENTO_##name:                                                                   \
+#define RC_GRPC(name, value, http, grpc, text) \
+    case BENTO_##name:                         \
         return grpc;
         BENTO_RC_MAP(RC_GRPC)
 #undef RC_GRPC
@@ -85,8 +86,8 @@ bento_rc bento_fail(struct bento_error *err, bento_rc code, const char *fmt, ...
     return code;
 }
 
-bento_rc bento_fail_os(
-    struct bento_error *err, bento_rc code, int os_errno, const char *fmt, ...)
+bento_rc
+bento_fail_os(struct bento_error *err, bento_rc code, int os_errno, const char *fmt, ...)
 {
     if (!err)
         return code;

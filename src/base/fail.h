@@ -1,6 +1,7 @@
 /*
- * The only way to create an error: `return bento_fail(err, BENTO_ENOTFOUND, "no API '%s'", name);`
- * `err` may be NULL; the code is returned all the same. Text is cut at the buffer, never at half of an UTF-8 sequence.
+ * The only way to create an error: `return bento_fail(err, BENTO_ENOTFOUND, "no API
+ * '%s'", name);` `err` may be NULL; the code is returned all the same. Text is cut at the
+ * buffer, never at half of an UTF-8 sequence.
  */
 #ifndef BENTO_BASE_FAIL_H
 #define BENTO_BASE_FAIL_H
@@ -15,11 +16,9 @@
 bento_rc bento_fail(struct bento_error *err, bento_rc code, const char *fmt, ...)
     BENTO_PRINTF(3, 4);
 /* Same, with errno and its text appended as ": text". */
-bento_rc bento_fail_os(struct bento_error *err,
-                       bento_rc code,
-                       int os_errno,
-                       const char *fmt,
-                       ...) BENTO_PRINTF(4, 5);
+bento_rc
+bento_fail_os(struct bento_error *err, bento_rc code, int os_errno, const char *fmt, ...)
+    BENTO_PRINTF(4, 5);
 /* Adds the hint to an error that was just created; returns its code. */
 bento_rc bento_hint(struct bento_error *err, const char *fmt, ...) BENTO_PRINTF(2, 3);
 

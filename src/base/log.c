@@ -57,7 +57,8 @@ void bento_log_write(enum bento_log_level level,
     for (; fields->key; fields++) {
         size_t before = line.n;
         add_field(&line, fields);
-        if (line.rc != BENTO_OK) { /* a field too long for the line is left out, the line stays valid */
+        if (line.rc != BENTO_OK) { /* a field too long for the line is left out, the line
+                                      stays valid */
             line.rc = BENTO_OK;
             line.n = before;
         }

@@ -1,4 +1,5 @@
-/* The only place that asks the operating system what time it is (the logger aside, which stamps its own lines). */
+/* The only place that asks the operating system what time it is (the logger aside, which
+ * stamps its own lines). */
 #ifndef BENTO_OS_CLOCK_H
 #define BENTO_OS_CLOCK_H
 

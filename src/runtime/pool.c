@@ -17,8 +17,9 @@
 #include "runtime/link.h"
 
 #define START_LIMIT_NS 120000000000ll /* to load the service */
-#define YOUNG_NS       10000000000ll /* a worker that dies younger is restarted after a pause \
-                                      */
+#define YOUNG_NS                                                           \
+    10000000000ll /* a worker that dies younger is restarted after a pause \
+                   */
 #define PAUSE_FIRST_NS 100000000ll
 #define PAUSE_MAX_NS   10000000000ll
 #define STOP_TERM_NS   2000000000ll /* from the stop to SIGTERM, for idle workers */
@@ -671,7 +672,7 @@ static bento_rc make_environment(struct bento_pool *pool)
     static const char *const caps[] = { "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                                         "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS" };
     char link[64];
-    char threads[16];
+    char threads[24];
     size_t n = 0;
     size_t at = 0;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

@@ -9,13 +9,15 @@ TEST(numbers)
 {
     uint64_t u = 7;
     int64_t i = 7;
-    CHECK(bento_parse_u64(BENTO_STR("18446744073709551615"), 0, UINT64_MAX, &u) && u == UINT64_MAX);
+    CHECK(bento_parse_u64(BENTO_STR("18446744073709551615"), 0, UINT64_MAX, &u) &&
+          u == UINT64_MAX);
     CHECK(!bento_parse_u64(BENTO_STR("18446744073709551616"), 0, UINT64_MAX, &u));
     CHECK(!bento_parse_u64(BENTO_STR(""), 0, 9, &u));
     CHECK(!bento_parse_u64(BENTO_STR("+1"), 0, 9, &u));
     CHECK(!bento_parse_u64(BENTO_STR("1 "), 0, 9, &u));
     CHECK(!bento_parse_u64(BENTO_STR("10"), 0, 9, &u));
-    CHECK(bento_parse_i64(BENTO_STR("-9223372036854775808"), INT64_MIN, INT64_MAX, &i) && i == INT64_MIN);
+    CHECK(bento_parse_i64(BENTO_STR("-9223372036854775808"), INT64_MIN, INT64_MAX, &i) &&
+          i == INT64_MIN);
     CHECK(!bento_parse_i64(BENTO_STR("-9223372036854775809"), INT64_MIN, INT64_MAX, &i));
     CHECK(!bento_parse_i64(BENTO_STR("-"), INT64_MIN, INT64_MAX, &i));
 }
