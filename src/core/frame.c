@@ -1,0 +1,480 @@
+/*
+ * Frame decoder: memory, tables and column typing; see frame.h and bento/frame.h.
+ *
+ * Typing follows pandas.read_csv (1.5): a column is int64, else uint64, else float64,
+ * else bool, else text, decided cell by cell in row order because the C parser decides so
+ * (an integer overflow seen before the first non-integer makes text).
+ */
+#include "core/frame.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/fail.h"
+
+#define MEMORY_DEFAULT ((size_t)1 << 30)
+
+static const char *const missing_words[] = {
+    "",        "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
+    "1.#QNAN", "<NA>", "N/A",      "NA",  "NULL",    "NaN",      "n/a",  "nan",  "null"
+};
+
+/* ---- life ---- */
+
+static struct bento_str *
+copy_names(struct bento_arena *arena, const char *const *names, size_t count)
+{
+    struct bento_str *copy = bento_arena_calloc(arena, count ? count : 1, sizeof *copy);
+
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = bento_str_of(bento_arena_dup(arena, bento_str_of(names[i])));
+        if (!copy[i].p)
+            return NULL;
+    }
+    return copy;
+}
+
+bento_rc bento_frames_new(const struct bento_frame_options *options,
+                          struct bento_frames **ret,
+                          struct bento_error *err)
+{
+    struct bento_frames *f = bento_calloc(1, sizeof *f);
+
+    if (!f)
+        return bento_fail(err, BENTO_ENOMEM, "out of memory");
+    f->options = *options;
+    size_t max = options->memory_max ? options->memory_max : MEMORY_DEFAULT;
+    bento_arena_init(&f->own, 4096, 64u << 20);
+    bento_arena_init(&f->arena, 256u << 10, max);
+    bento_arena_init(&f->scratch, 64u << 10, max);
+    f->columns = copy_names(&f->own, options->columns, options->column_count);
+    f->text_for = copy_names(&f->own, options->text_for, options->text_count);
+    if (!f->columns || !f->text_for ||
+        !frame_mangle(&f->own, f->columns, options->column_count)) {
+        bento_frames_free(f);
+        return bento_fail(err, BENTO_ENOMEM, "out of memory");
+    }
+    *ret = f;
+    return BENTO_OK;
+}
+
+void bento_frames_free(struct bento_frames *f)
+{
+    if (!f)
+        return;
+    bento_arena_release(&f->own);
+    bento_arena_release(&f->arena);
+    bento_arena_release(&f->scratch);
+    bento_free(f->matrix);
+    bento_free(f->table.cells);
+    bento_free(f->table.row_ends);
+    bento_free(f);
+}
+
+void bento_frames_clear(struct bento_frames *f)
+{
+    bento_arena_clear(&f->arena);
+}
+
+struct bento_frame *frame_new(struct bento_frames *f, size_t rows, size_t columns)
+{
+    struct bento_frame *frame = bento_arena_calloc(&f->arena, 1, sizeof *frame);
+
+    if (!frame)
+        return NULL;
+    frame->rows = rows;
+    frame->columns = columns;
+    frame->column = bento_arena_calloc(&f->arena, columns, sizeof *frame->column);
+    return frame->column ? frame : NULL;
+}
+
+bool frame_wants_text(const struct bento_frames *f, struct bento_str name, size_t index)
+{
+    char digits[24];
+
+    if (!f->options.text_count)
+        return false;
+    if (!name.p) {
+        (void)snprintf(digits, sizeof digits, "%zu", index);
+        name = bento_str_of(digits);
+    }
+    for (size_t i = 0; i < f->options.text_count; i++)
+        if (bento_str_eq(f->text_for[i], name))
+            return true;
+    return false;
+}
+
+/* ---- tables ---- */
+
+void table_reset(struct table *t)
+{
+    t->header = NULL;
+    t->header_count = t->cell_count = t->row_count = 0;
+    t->has_header = false;
+}
+
+bool table_add(struct bento_frames *f, struct table *t, struct cell cell)
+{
+    if (t->cell_count == t->cell_cap) {
+        size_t cap = t->cell_cap ? t->cell_cap * 2 : 256;
+        size_t max = f->options.memory_max ? f->options.memory_max : MEMORY_DEFAULT;
+        struct cell *cells =
+            cap > max / sizeof cell ? NULL : bento_realloc(t->cells, cap, sizeof cell);
+        if (!cells)
+            return false;
+        t->cells = cells;
+        t->cell_cap = cap;
+    }
+    t->cells[t->cell_count++] = cell;
+    return true;
+}
+
+bool table_end_row(struct bento_frames *f, struct table *t)
+{
+    (void)f;
+    if (t->row_count == t->row_cap) {
+        size_t cap = t->row_cap ? t->row_cap * 2 : 64;
+        size_t *ends = bento_realloc(t->row_ends, cap, sizeof *ends);
+        if (!ends)
+            return false;
+        t->row_ends = ends;
+        t->row_cap = cap;
+    }
+    t->row_ends[t->row_count++] = t->cell_count;
+    return true;
+}
+
+struct cell cell_of_text(struct bento_str text)
+{
+    static const char *const words[2][3] = { { "False", "FALSE", "false" },
+                                             { "True", "TRUE", "true" } };
+    struct cell cell = { .kind = CELL_TEXT, .text = text };
+    struct bento_number number = bento_number_cell(text);
+
+    switch (number.kind) {
+    case BENTO_NUMBER_INT:
+        cell.kind = CELL_INT;
+        cell.value.i = number.i;
+        return cell;
+    case BENTO_NUMBER_UINT:
+        cell.kind = CELL_UINT;
+        cell.value.u = number.u;
+        return cell;
+    case BENTO_NUMBER_HUGE:
+        cell.kind = CELL_HUGE;
+        cell.value.real = number.real;
+        return cell;
+    case BENTO_NUMBER_FLOAT:
+        cell.kind = CELL_FLOAT;
+        cell.value.real = number.real;
+        return cell;
+    case BENTO_NUMBER_NONE:
+        break;
+    }
+    if (text.n <= 9)
+        for (size_t i = 0; i < sizeof missing_words / sizeof missing_words[0]; i++)
+            if (bento_str_eq(text, bento_str_of(missing_words[i]))) {
+                cell.kind = CELL_MISSING;
+                return cell;
+            }
+    for (int truth = 0; truth < 2; truth++)
+        for (int form = 0; form < 3; form++)
+            if (bento_str_eq(text, bento_str_of(words[truth][form]))) {
+                cell.kind = CELL_BOOL;
+                cell.value.truth = truth;
+                return cell;
+            }
+    return cell;
+}
+
+/* ---- names ---- */
+
+static bool name_taken(const struct bento_str *names, size_t count, struct bento_str name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bento_str_eq(names[i], name))
+            return true;
+    return false;
+}
+
+static bool fresh_name(struct bento_arena *arena,
+                       const struct bento_str *names,
+                       size_t count,
+                       struct bento_str *name)
+{
+    struct bento_buf text;
+
+    for (size_t n = 1;; n++) {
+        bento_buf_init(&text, name->n + 32);
+        bento_buf_addstr(&text, *name);
+        bento_buf_addc(&text, '.');
+        bento_buf_addu(&text, n);
+        bool taken = name_taken(names, count, bento_buf_str(&text));
+        if (!taken)
+            break;
+        bento_buf_release(&text);
+    }
+    char *copy =
+        text.rc == BENTO_OK ? bento_arena_dup(arena, bento_buf_str(&text)) : NULL;
+    bento_buf_release(&text);
+    if (!copy)
+        return false;
+    *name = bento_str_of(copy);
+    return true;
+}
+
+bool frame_mangle(struct bento_arena *arena, struct bento_str *names, size_t count)
+{
+    char unnamed[40];
+
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].n == 0) {
+            (void)snprintf(unnamed, sizeof unnamed, "Unnamed: %zu", i);
+            names[i] = bento_str_of(bento_arena_dup(arena, bento_str_of(unnamed)));
+            if (!names[i].p)
+                return false;
+        }
+        /* Wide frames with distinct names would cost count^2: only short ones are
+         * compared all with all. */
+        if (count <= 2048 && name_taken(names, i, names[i]) &&
+            !fresh_name(arena, names, i, &names[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- typing ---- */
+
+struct column_view {
+    const struct table *t;
+    size_t skip; /* leading cells of each row that are an index */
+    size_t index;
+};
+
+static const struct cell missing_cell = { .kind = CELL_MISSING, .text = { "", 0 } };
+
+static const struct cell *cell_at(const struct column_view *v, size_t row)
+{
+    size_t start = row ? v->t->row_ends[row - 1] : 0;
+    size_t at = start + v->skip + v->index;
+
+    return at < v->t->row_ends[row] ? &v->t->cells[at] : &missing_cell;
+}
+
+struct tally {
+    size_t missing;
+    size_t kinds[CELL_TEXT + 1];
+    bool overflow_first; /* an integer beyond int64 before the first cell that is none */
+    bool huge_first;     /* likewise beyond uint64 (or below int64) */
+    bool negative;
+};
+
+static void count_cells(const struct column_view *v, struct tally *tally)
+{
+    bool integers = true;
+
+    *tally = (struct tally){ 0 };
+    for (size_t row = 0; row < v->t->row_count; row++) {
+        const struct cell *c = cell_at(v, row);
+        tally->kinds[c->kind]++;
+        if (c->kind == CELL_MISSING)
+            continue;
+        if (c->kind == CELL_INT)
+            tally->negative = tally->negative || c->value.i < 0;
+        else if (c->kind == CELL_UINT)
+            tally->overflow_first = tally->overflow_first || integers;
+        else if (c->kind == CELL_HUGE) {
+            tally->overflow_first = tally->overflow_first || integers;
+            tally->huge_first = tally->huge_first || integers;
+        } else {
+            integers = false;
+        }
+    }
+    tally->missing = tally->kinds[CELL_MISSING];
+}
+
+/* *ret_raw: missing cells keep their text instead of becoming NaN. */
+static enum bento_dtype choose(const struct tally *t, size_t rows, bool *ret_raw)
+{
+    size_t present = rows - t->missing;
+    size_t integers = t->kinds[CELL_INT] + t->kinds[CELL_UINT] + t->kinds[CELL_HUGE];
+
+    *ret_raw = false;
+    if (present == 0)
+        return BENTO_DTYPE_FLOAT64;
+    if (t->kinds[CELL_INT] == present && t->missing == 0)
+        return BENTO_DTYPE_INT64;
+    if (t->huge_first)
+        return BENTO_DTYPE_TEXT;
+    if (t->overflow_first && integers == present) {
+        *ret_raw = t->negative || t->missing;
+        return *ret_raw ? BENTO_DTYPE_TEXT : BENTO_DTYPE_UINT64;
+    }
+    if (integers + t->kinds[CELL_FLOAT] == present)
+        return BENTO_DTYPE_FLOAT64;
+    if (t->kinds[CELL_BOOL] == present)
+        return t->missing ? BENTO_DTYPE_BOOL_MISSING : BENTO_DTYPE_BOOL;
+    return BENTO_DTYPE_TEXT;
+}
+
+static double cell_real(const struct cell *c)
+{
+    switch (c->kind) {
+    case CELL_INT:
+        return (double)c->value.i;
+    case CELL_UINT:
+        return (double)c->value.u;
+    case CELL_HUGE:
+    case CELL_FLOAT:
+        return c->value.real;
+    case CELL_MISSING:
+    case CELL_BOOL:
+    case CELL_TEXT:
+        break;
+    }
+    return NAN;
+}
+
+static bool fill_fixed(struct bento_frames *f,
+                       const struct column_view *v,
+                       struct bento_column *column)
+{
+    size_t rows = v->t->row_count;
+    bool bytes =
+        column->dtype == BENTO_DTYPE_BOOL || column->dtype == BENTO_DTYPE_BOOL_MISSING;
+    void *data = bento_arena_alloc(&f->arena, rows * (bytes ? 1 : 8));
+
+    if (!data)
+        return false;
+    for (size_t row = 0; row < rows; row++) {
+        const struct cell *c = cell_at(v, row);
+        if (bytes)
+            ((uint8_t *)data)[row] = c->kind == CELL_MISSING ? 2 : c->value.truth;
+        else if (column->dtype == BENTO_DTYPE_FLOAT64)
+            ((double *)data)[row] = cell_real(c);
+        else if (column->dtype == BENTO_DTYPE_UINT64)
+            ((uint64_t *)data)[row] =
+                c->kind == CELL_UINT ? c->value.u : (uint64_t)c->value.i;
+        else
+            ((int64_t *)data)[row] = c->value.i;
+    }
+    column->data = data;
+    return true;
+}
+
+static struct bento_str cell_text(const struct cell *c, char repr[32])
+{
+    if (!c->json_float)
+        return c->text;
+    return bento_str_from(repr, bento_number_repr(c->value.real, repr));
+}
+
+static bool fill_text(struct bento_frames *f,
+                      const struct column_view *v,
+                      struct bento_column *column,
+                      bool raw)
+{
+    size_t rows = v->t->row_count;
+    size_t total = 0;
+    char repr[32];
+
+    uint64_t *offsets = bento_arena_alloc(&f->arena, (rows + 1) * sizeof *offsets);
+    for (size_t row = 0; row < rows; row++)
+        total += cell_text(cell_at(v, row), repr).n;
+    char *text = bento_arena_alloc(&f->arena, total);
+    if (!offsets || !text)
+        return false;
+    size_t at = 0;
+    for (size_t row = 0; row < rows; row++) {
+        const struct cell *c = cell_at(v, row);
+        struct bento_str s = cell_text(c, repr);
+        offsets[row] = at | (c->kind == CELL_MISSING && !raw ? BENTO_TEXT_MISSING : 0);
+        if (s.n)
+            memcpy(text + at, s.p, s.n);
+        at += s.n;
+    }
+    offsets[rows] = at;
+    column->offsets = offsets;
+    column->text = text;
+    return true;
+}
+
+/* The first data row may be longer than the header: pandas takes its leading cells as an
+ * index. Later rows may not be longer than that; shorter ones are filled with missing
+ * cells. */
+static bento_rc measure(const struct table *t,
+                        size_t *ret_width,
+                        size_t *ret_skip,
+                        struct bento_error *err)
+{
+    size_t first = t->row_count ? t->row_ends[0] : 0;
+    size_t names = t->header ? t->header_count : first;
+    size_t most = first > names ? first : names;
+
+    if (t->row_count == 0 || names == 0)
+        return bento_fail(err, BENTO_EPARSE, "no rows");
+    if (names > FRAME_COLUMNS_MAX)
+        return bento_fail(err, BENTO_ETOOLARGE, "more than %d columns",
+                          FRAME_COLUMNS_MAX);
+    for (size_t row = 1; row < t->row_count; row++)
+        if (t->row_ends[row] - t->row_ends[row - 1] > most)
+            return bento_fail(err, BENTO_EPARSE, "row %zu is longer than the ones before",
+                              row + 1);
+    *ret_width = names;
+    *ret_skip = most - names;
+    return BENTO_OK;
+}
+
+bento_rc frame_from_table(struct bento_frames *f,
+                          const struct table *t,
+                          const struct bento_frame **ret,
+                          struct bento_error *err)
+{
+    size_t width;
+    size_t skip;
+    bento_rc rc = measure(t, &width, &skip, err);
+
+    if (rc != BENTO_OK)
+        return rc;
+    struct bento_frame *frame = frame_new(f, t->row_count, width);
+    if (!frame)
+        return bento_fail(err, BENTO_ENOMEM, "no memory for %zu x %zu cells",
+                          t->row_count, width);
+    for (size_t i = 0; i < width; i++) {
+        struct column_view view = { t, skip, i };
+        struct bento_column *column = &frame->column[i];
+        struct bento_str name = t->header ? t->header[i] : bento_str_from(NULL, 0);
+        struct tally tally;
+        bool raw = false;
+        if (name.p) {
+            column->name = bento_arena_dup(&f->arena, name);
+            column->name_size = name.n;
+        }
+        count_cells(&view, &tally);
+        column->dtype = frame_wants_text(f, name, i) ? BENTO_DTYPE_TEXT
+                                                     : choose(&tally, t->row_count, &raw);
+        bool filled = column->dtype == BENTO_DTYPE_TEXT ? fill_text(f, &view, column, raw)
+                                                        : fill_fixed(f, &view, column);
+        if (!filled || (name.p && !column->name))
+            return bento_fail(err, BENTO_ENOMEM, "no memory for %zu x %zu cells",
+                              t->row_count, width);
+    }
+    *ret = frame;
+    return BENTO_OK;
+}
+
+bool bento_frame_same(const struct bento_frame *a, const struct bento_frame *b)
+{
+    if (a->columns != b->columns)
+        return false;
+    for (size_t i = 0; i < a->columns; i++) {
+        const struct bento_column *x = &a->column[i];
+        const struct bento_column *y = &b->column[i];
+        if (x->dtype != y->dtype || !x->name != !y->name || x->name_size != y->name_size)
+            return false;
+        if (x->name && x->name != y->name && memcmp(x->name, y->name, x->name_size) != 0)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,127 @@
+/*
+ * Inside the frame decoder: cells, tables, and the typing of columns. See bento/frame.h
+ * for what it promises.
+ *
+ * A body becomes a table of cells (text or already classified JSON values), the table
+ * becomes typed columns. The common bodies (arrays of numbers, records of numbers) skip
+ * the table: see frame_fast.c.
+ */
+#ifndef BENTO_CORE_FRAME_H
+#define BENTO_CORE_FRAME_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "bento/frame.h"
+#include "core/number.h"
+
+#define FRAME_COLUMNS_MAX 65536
+#define FRAME_DEPTH_MAX   512
+
+enum cell_kind {
+    CELL_MISSING = 0,
+    CELL_INT,
+    CELL_UINT,
+    CELL_HUGE, /* an integer that fits neither */
+    CELL_FLOAT,
+    CELL_BOOL,
+    CELL_TEXT
+};
+
+/* 32 bytes. The text is what the CSV of 0.13 would have held; made lazily for JSON floats
+ * (repr). */
+struct cell {
+    enum cell_kind kind;
+    bool json_float; /* text.p is not valid yet: repr of `real` */
+    union {
+        int64_t i;
+        uint64_t u;
+        double real;
+        bool truth;
+    } value;
+    struct bento_str text;
+};
+
+/* Rows of possibly different length, as CSV has them. */
+struct table {
+    struct bento_str *header; /* NULL: none */
+    size_t header_count;
+    bool has_header;    /* the request defined one, even if it failed later */
+    struct cell *cells; /* grows; all rows one after another */
+    size_t cell_count;
+    size_t cell_cap;
+    size_t *row_ends; /* index behind the last cell of each row */
+    size_t row_count;
+    size_t row_cap;
+};
+
+struct bento_frames {
+    struct bento_frame_options options;
+    struct bento_str *columns; /* copies of options.columns */
+    struct bento_str *text_for;
+    struct bento_arena own;     /* copies of the options */
+    struct bento_arena arena;   /* decoded frames, until clear */
+    struct bento_arena scratch; /* of the body being decoded */
+    double *matrix;             /* scratch of the fast path, row-major */
+    size_t matrix_cap;
+    struct table table;
+};
+
+/* Classifies a text cell as read_csv would. */
+struct cell cell_of_text(struct bento_str text);
+
+/* Table building; false: out of memory. */
+bool table_add(struct bento_frames *f, struct table *t, struct cell cell);
+bool table_end_row(struct bento_frames *f, struct table *t);
+void table_reset(struct table *t);
+
+/* Names of duplicate and empty columns as read_csv makes them. false: out of memory. */
+bool frame_mangle(struct bento_arena *arena, struct bento_str *names, size_t count);
+/* Types the columns of a table. */
+bento_rc frame_from_table(struct bento_frames *f,
+                          const struct table *t,
+                          const struct bento_frame **ret,
+                          struct bento_error *err);
+/* New frame with room for `columns` columns in the arena; NULL: out of memory. */
+struct bento_frame *frame_new(struct bento_frames *f, size_t rows, size_t columns);
+/* Whether cells of this column stay text. */
+bool frame_wants_text(const struct bento_frames *f, struct bento_str name, size_t index);
+
+/* frame_fast.c: BENTO_EUNSUPPORTED when the body is not of a simple form; nothing was
+ * decided then. */
+bento_rc frame_fast_json(struct bento_frames *f,
+                         const char *p,
+                         const char *end,
+                         const struct bento_frame **ret);
+
+/* frame_json.c */
+enum node_type {
+    NODE_NULL,
+    NODE_TRUE,
+    NODE_FALSE,
+    NODE_NUMBER,
+    NODE_STRING,
+    NODE_ARRAY,
+    NODE_OBJECT
+};
+
+struct node {
+    enum node_type type;
+    struct bento_number number;
+    struct bento_str text; /* string content, or the number's digits */
+    bool nan;              /* the NaN token */
+    struct node *items;    /* array and object */
+    struct bento_str
+        *keys; /* object; a key that comes twice stands once, with its last value */
+    size_t count;
+};
+
+/* Parses a whole document into the scratch arena, as Python's json.loads accepts it. */
+bento_rc json_document(struct bento_frames *f,
+                       const char *p,
+                       size_t n,
+                       struct node **ret,
+                       struct bento_error *err);
+/* Python's repr of a parsed value. */
+void json_repr(struct bento_buf *to, const struct node *node);
+
+#endif
