@@ -109,9 +109,16 @@ bento_rc bento_store_resolve(const char *home,
  * BENTO_ENOTFOUND, BENTO_ECORRUPT. ret_json is freed by bento_store_free_text. */
 bento_rc bento_bundle_read(const char *folder, char **ret_json, struct bento_error *err);
 
-/* The metadata document of a bundle folder in the camelCase form of `bentoml get` and GET /metadata: JSON with two spaces
- * of indent, defaults omitted. ret_json is freed by bento_store_free_text. */
-bento_rc bento_bundle_metadata(const char *folder, char **ret_json, struct bento_error *err);
+/* The metadata document of a bundle folder: JSON with two spaces of indent, defaults
+ * omitted; snake_case as `bentoml info` prints it, or camelCase as `bentoml get` and GET
+ * /metadata do. ret_json is freed by bento_store_free_text. */
+bento_rc bento_bundle_metadata(const char *folder,
+                               bool camel,
+                               char **ret_json,
+                               struct bento_error *err);
+/* A stored snake_case document in camelCase, on one line. */
+bento_rc
+bento_metadata_camel(const char *snake_json, char **ret_json, struct bento_error *err);
 
 /* YAML <-> JSON text, as PyYAML's safe_dump(sort_keys=False, default block style) and
  * safe_load would have it. Limits: 16 MiB, depth 64, no aliases beyond 1000. ret is freed

@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "bento/frame.h"
-#include "core/number.h"
+#include "base/number.h"
 
 #define FRAME_COLUMNS_MAX 65536
 #define FRAME_DEPTH_MAX   512

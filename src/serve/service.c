@@ -131,7 +131,7 @@ static bento_rc read_docs(struct service *service, struct bento_error *err)
 static bento_rc write_metadata(struct service *service, struct bento_error *err)
 {
     char *text = NULL;
-    bento_rc rc = bento_bundle_metadata(service->folder, &text, err);
+    bento_rc rc = bento_bundle_metadata(service->folder, true, &text, err);
 
     if (rc != BENTO_OK)
         return rc;

@@ -1,5 +1,5 @@
 /* core/number: exact conversion against strtod, classification of cells, Python's repr. */
-#include "core/number.h"
+#include "base/number.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Numbers in text; see number.h. */
-#include "core/number.h"
+#include "base/number.h"
 
 #include <locale.h>
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "core/pow10_table.h"
+#include "base/pow10_table.h"
 
 #define DIGITS_MAX   19 /* decimal digits that always fit 64 bits */
 #define EXPONENT_MAX 100000

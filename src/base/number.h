@@ -5,8 +5,8 @@
  * powers, strtod in the C locale for the rest (well below one in a thousand of random
  * 17-digit values).
  */
-#ifndef BENTO_CORE_NUMBER_H
-#define BENTO_CORE_NUMBER_H
+#ifndef BENTO_BASE_NUMBER_H
+#define BENTO_BASE_NUMBER_H
 
 #include "base/str.h"
 

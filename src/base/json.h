@@ -1,0 +1,22 @@
+/*
+ * JSON documents and configuration (request bodies have their own decoder in core).
+ * Values are jansson's; this adds writing as Python's json.dumps does: two-space indent,
+ * floats in their shortest form.
+ */
+#ifndef BENTO_BASE_JSON_H
+#define BENTO_BASE_JSON_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+#define BENTO_JSON_ASCII 1 /* escape everything beyond ASCII */
+#define BENTO_JSON_LINE  2 /* one line, ", " and ": " */
+
+void bento_json_write(struct bento_buf *to, const json_t *value, unsigned flags);
+/* Parses a document of at most max bytes. NULL with err on failure. */
+json_t *bento_json_read(struct bento_str text, struct bento_error *err);
+/* Member as text; `fallback` when absent or of another type. */
+const char *bento_json_text(const json_t *object, const char *key, const char *fallback);
+
+#endif

@@ -1,0 +1,293 @@
+/* YAML through libyaml; see yaml.h. */
+#include "base/yaml.h"
+
+#include <math.h>
+#include <yaml.h>
+
+#include "base/number.h"
+
+#define YAML_BYTES_MAX   (16u << 20)
+#define YAML_DEPTH_MAX   64
+#define YAML_ALIASES_MAX 1000
+
+struct reader {
+    yaml_document_t document;
+    unsigned aliases;
+    struct bento_error *err;
+};
+
+/* ---- scalars ---- */
+
+static bool one_of(struct bento_str s, const char *const *words)
+{
+    for (; *words; words++)
+        if (bento_str_eq(s, bento_str_of(*words)))
+            return true;
+    return false;
+}
+
+static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
+static const char *const trues[] = { "true", "True", "TRUE", "yes", "Yes",
+                                     "YES",  "on",   "On",   "ON",  NULL };
+static const char *const falses[] = { "false", "False", "FALSE", "no",  "No",
+                                      "NO",    "off",   "Off",   "OFF", NULL };
+
+static bool looks_numeric(struct bento_str s)
+{
+    if (s.n == 0 || s.n > 40)
+        return false;
+    char c = s.p[0];
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.';
+}
+
+/* A plain scalar's value; NULL: it is text. */
+static json_t *plain_value(struct bento_str s)
+{
+    if (one_of(s, nulls))
+        return json_null();
+    if (one_of(s, trues))
+        return json_true();
+    if (one_of(s, falses))
+        return json_false();
+    if (!looks_numeric(s))
+        return NULL;
+    if (bento_str_ieq(s, BENTO_STR(".inf")) || bento_str_ieq(s, BENTO_STR("+.inf")) ||
+        bento_str_ieq(s, BENTO_STR("-.inf")) || bento_str_ieq(s, BENTO_STR(".nan")))
+        return NULL; /* JSON has no such number */
+    struct bento_number number = bento_number_cell(s);
+    bool octal = s.n > 1 && s.p[0] == '0' && number.kind == BENTO_NUMBER_INT;
+    if (number.kind == BENTO_NUMBER_INT && !octal)
+        return json_integer(number.i);
+    bool dotted = memchr(s.p, '.', s.n) != NULL;
+    if (number.kind == BENTO_NUMBER_FLOAT && dotted && isfinite(number.real))
+        return json_real(number.real);
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static json_t *read_node(struct reader *r, int index, unsigned depth);
+
+static json_t *read_scalar(const yaml_node_t *node)
+{
+    struct bento_str s =
+        bento_str_from((const char *)node->data.scalar.value, node->data.scalar.length);
+    json_t *value = NULL;
+
+    if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        value = plain_value(s);
+    return value ? value : json_stringn(s.p, s.n);
+}
+
+static json_t *read_mapping(struct reader *r, const yaml_node_t *node, unsigned depth)
+{
+    json_t *object = json_object();
+
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
+        json_t *value = key && key->type == YAML_SCALAR_NODE
+                            ? read_node(r, pair->value, depth + 1)
+                            : NULL;
+        if (!value) {
+            json_decref(object);
+            return NULL;
+        }
+        (void)json_object_set_new(object, (const char *)key->data.scalar.value, value);
+    }
+    return object;
+}
+
+static json_t *read_sequence(struct reader *r, const yaml_node_t *node, unsigned depth)
+{
+    json_t *array = json_array();
+
+    for (yaml_node_item_t *item = node->data.sequence.items.start;
+         item < node->data.sequence.items.top; item++) {
+        json_t *value = read_node(r, *item, depth + 1);
+        if (!value) {
+            json_decref(array);
+            return NULL;
+        }
+        (void)json_array_append_new(array, value);
+    }
+    return array;
+}
+
+static json_t *read_node(struct reader *r, int index, unsigned depth)
+{
+    const yaml_node_t *node = yaml_document_get_node(&r->document, index);
+
+    if (!node || depth > YAML_DEPTH_MAX || r->aliases++ > YAML_BYTES_MAX / 8) {
+        (void)bento_fail(r->err, BENTO_EPARSE, "YAML is nested too deeply");
+        return NULL;
+    }
+    switch (node->type) {
+    case YAML_SCALAR_NODE:
+        return read_scalar(node);
+    case YAML_MAPPING_NODE:
+        return read_mapping(r, node, depth);
+    case YAML_SEQUENCE_NODE:
+        return read_sequence(r, node, depth);
+    case YAML_NO_NODE:
+        break;
+    }
+    return NULL;
+}
+
+json_t *bento_yaml_read(struct bento_str text, struct bento_error *err)
+{
+    struct reader r = { .err = err };
+    yaml_parser_t parser;
+    json_t *value = NULL;
+
+    if (text.n > YAML_BYTES_MAX) {
+        (void)bento_fail(err, BENTO_ETOOLARGE, "YAML of %zu bytes", text.n);
+        return NULL;
+    }
+    if (!yaml_parser_initialize(&parser)) {
+        (void)bento_fail(err, BENTO_ENOMEM, "out of memory");
+        return NULL;
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""),
+                                 text.n);
+    if (!yaml_parser_load(&parser, &r.document)) {
+        (void)bento_fail(err, BENTO_EPARSE, "malformed YAML at line %zu: %s",
+                         parser.problem_mark.line + 1,
+                         parser.problem ? parser.problem : "");
+        yaml_parser_delete(&parser);
+        return NULL;
+    }
+    value = yaml_document_get_root_node(&r.document) ? read_node(&r, 1, 0) : json_null();
+    if (!value && err && err->code == BENTO_OK)
+        (void)bento_fail(err, BENTO_EPARSE, "YAML with keys that are no text");
+    yaml_document_delete(&r.document);
+    yaml_parser_delete(&parser);
+    return value;
+}
+
+/* ---- writing ---- */
+
+static int append(void *arg, unsigned char *p, size_t n)
+{
+    struct bento_buf *to = arg;
+
+    bento_buf_add(to, p, n);
+    return to->rc == BENTO_OK;
+}
+
+/* Text that a reader would take for something else is quoted: null, true, 1.0,
+ * timestamps. */
+static bool needs_quotes(struct bento_str s)
+{
+    json_t *value = plain_value(s);
+    bool date = s.n >= 8 && s.p[0] >= '0' && s.p[0] <= '9' && memchr(s.p, '-', s.n) &&
+                s.p[4] == '-';
+    bool number = looks_numeric(s) && bento_number_cell(s).kind != BENTO_NUMBER_NONE;
+
+    json_decref(value);
+    return value || date || number;
+}
+
+static bool emit_text(yaml_emitter_t *e, const char *p, size_t n, bool typed)
+{
+    yaml_event_t event;
+    struct bento_str s = bento_str_from(p, n);
+    yaml_scalar_style_t style = YAML_PLAIN_SCALAR_STYLE;
+
+    if (memchr(p, '\n', n))
+        style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    else if (!typed && needs_quotes(s))
+        style = YAML_SINGLE_QUOTED_SCALAR_STYLE;
+    return yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)p,
+                                        (int)n, 1, 1, style) &&
+           yaml_emitter_emit(e, &event);
+}
+
+static bool emit(yaml_emitter_t *e, const json_t *value);
+
+static bool emit_collection(yaml_emitter_t *e, const json_t *value)
+{
+    yaml_event_t event;
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    if (json_is_array(value)) {
+        yaml_sequence_style_t style =
+            json_array_size(value) ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE;
+        if (!yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style) ||
+            !yaml_emitter_emit(e, &event))
+            return false;
+        json_array_foreach(value, i, item) if (!emit(e, item)) return false;
+        return yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(e, &event);
+    }
+    yaml_mapping_style_t style =
+        json_object_size(value) ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE;
+    if (!yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, style) ||
+        !yaml_emitter_emit(e, &event))
+        return false;
+    json_object_foreach((json_t *)(uintptr_t)value, key, item)
+    {
+        if (!emit_text(e, key, strlen(key), false) || !emit(e, item))
+            return false;
+    }
+    return yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(e, &event);
+}
+
+static bool emit(yaml_emitter_t *e, const json_t *value)
+{
+    char number[32];
+    size_t n;
+
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        return emit_collection(e, value);
+    case JSON_STRING:
+        return emit_text(e, json_string_value(value), json_string_length(value), false);
+    case JSON_INTEGER: {
+        struct bento_buf digits;
+        bento_buf_init(&digits, 32);
+        bento_buf_addf(&digits, "%lld", (long long)json_integer_value(value));
+        bool ok = emit_text(e, digits.p, digits.n, true);
+        bento_buf_release(&digits);
+        return ok;
+    }
+    case JSON_REAL:
+        n = bento_number_repr(json_real_value(value), number);
+        return emit_text(e, number, n, true);
+    case JSON_TRUE:
+        return emit_text(e, "true", 4, true);
+    case JSON_FALSE:
+        return emit_text(e, "false", 5, true);
+    case JSON_NULL:
+        break;
+    }
+    return emit_text(e, "", 0, true);
+}
+
+bento_rc
+bento_yaml_write(struct bento_buf *to, const json_t *value, struct bento_error *err)
+{
+    yaml_emitter_t e;
+    yaml_event_t event;
+
+    if (!yaml_emitter_initialize(&e))
+        return bento_fail(err, BENTO_ENOMEM, "out of memory");
+    yaml_emitter_set_output(&e, append, to);
+    yaml_emitter_set_unicode(&e, 1);
+    yaml_emitter_set_width(&e, -1);
+    bool ok = yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) &&
+              yaml_emitter_emit(&e, &event) &&
+              yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) &&
+              yaml_emitter_emit(&e, &event) && emit(&e, value) &&
+              yaml_document_end_event_initialize(&event, 1) &&
+              yaml_emitter_emit(&e, &event) && yaml_stream_end_event_initialize(&event) &&
+              yaml_emitter_emit(&e, &event);
+    const char *problem = e.problem;
+    yaml_emitter_delete(&e);
+    return ok ? BENTO_OK
+              : bento_fail(err, BENTO_EINVAL, "cannot write YAML: %s",
+                           problem ? problem : "out of memory");
+}

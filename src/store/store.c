@@ -1,0 +1,589 @@
+/* The local repository; see bento/store.h. */
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "os/fs.h"
+
+#define BUSY_MS        20000
+#define SCRATCH_PREFIX ".scratch-"
+
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));"
+    "INSERT INTO alembic_version SELECT '370a2bf2e594' WHERE NOT EXISTS (SELECT 1 FROM alembic_version);"
+    "CREATE TABLE IF NOT EXISTS bentos (id INTEGER NOT NULL, name VARCHAR NOT NULL, version VARCHAR NOT NULL, "
+    "uri VARCHAR NOT NULL, uri_type VARCHAR(18), bento_service_metadata JSON NOT NULL, created_at DATETIME, "
+    "upload_status JSON NOT NULL, deleted BOOLEAN, PRIMARY KEY (id), CONSTRAINT uri_type CHECK (uri_type IN "
+    "('UNSET', 'LOCAL', 'S3', 'GCS', 'AZURE_BLOB_STORAGE', 'HDFS')), CHECK (deleted IN (0, 1)));"
+    "CREATE TABLE IF NOT EXISTS deployments (id INTEGER NOT NULL, name VARCHAR NOT NULL, namespace VARCHAR NOT NULL, "
+    "spec JSON NOT NULL, state JSON NOT NULL, annotations JSON NOT NULL, created_at DATETIME, last_updated_at DATETIME, "
+    "PRIMARY KEY (id));"
+    "CREATE TABLE IF NOT EXISTS labels (id INTEGER NOT NULL, resource_type VARCHAR(10), resource_id INTEGER NOT NULL, "
+    "\"key\" VARCHAR NOT NULL, value VARCHAR NOT NULL, PRIMARY KEY (id), CONSTRAINT resource_type CHECK "
+    "(resource_type IN ('deployment', 'bento')));"
+    "CREATE TABLE IF NOT EXISTS locks (id INTEGER NOT NULL, resource_id VARCHAR NOT NULL, lock_status VARCHAR(10), "
+    "locks_held INTEGER, ttl DATETIME, PRIMARY KEY (id), UNIQUE (resource_id), CONSTRAINT lock_status CHECK "
+    "(lock_status IN ('read_lock', 'write_lock')));";
+
+static bento_rc
+sql_fail(struct bento_store *store, struct bento_error *err, const char *what)
+{
+    int code = sqlite3_errcode(store->db);
+
+    return bento_fail(err,
+                      code == SQLITE_BUSY                               ? BENTO_EBUSY
+                      : code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? BENTO_ECORRUPT
+                                                                        : BENTO_EIO,
+                      "%s in '%s/storage.db': %s", what, store->home,
+                      sqlite3_errmsg(store->db));
+}
+
+static bento_rc
+run_sql(struct bento_store *store, const char *sql, struct bento_error *err)
+{
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? BENTO_OK
+               : sql_fail(store, err, "cannot write");
+}
+
+/* ---- open ---- */
+
+static char *home_path(const char *home)
+{
+    char path[PATH_MAX];
+    const char *user = getenv("HOME");
+
+    if (!home || !*home)
+        home = getenv("BENTOML_HOME");
+    if (!home || !*home)
+        (void)snprintf(path, sizeof path, "%s/bentoml", user ? user : "");
+    else if (home[0] == '~' && (home[1] == '/' || !home[1]) && user)
+        (void)snprintf(path, sizeof path, "%s%s", user, home + 1);
+    else if (home[0] == '/')
+        (void)snprintf(path, sizeof path, "%s", home);
+    else {
+        char cwd[PATH_MAX / 2];
+        (void)snprintf(path, sizeof path, "%s/%.2000s",
+                       getcwd(cwd, sizeof cwd) ? cwd : "", home);
+    }
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        path[--n] = '\0';
+    return bento_strdup(path);
+}
+
+static bento_rc open_database(struct bento_store *store, struct bento_error *err)
+{
+    char path[PATH_MAX];
+    int flags = store->read_only ? SQLITE_OPEN_READONLY
+                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+
+    (void)snprintf(path, sizeof path, "%s/storage.db", store->home);
+    if (store->read_only && access(path, F_OK) != 0)
+        return BENTO_OK; /* an empty store */
+    if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
+        return sql_fail(store, err, "cannot open the database");
+    (void)sqlite3_busy_timeout(store->db, BUSY_MS);
+    if (store->read_only)
+        return BENTO_OK;
+    bento_rc rc = run_sql(
+        store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;", err);
+    if (rc == BENTO_OK)
+        rc = run_sql(store, schema, err);
+    return rc == BENTO_OK ? run_sql(store, "COMMIT;", err) : rc;
+}
+
+bento_rc bento_store_open(const char *home,
+                          bool read_only,
+                          struct bento_store **ret,
+                          struct bento_error *err)
+{
+    char path[PATH_MAX];
+    struct bento_store *store = bento_calloc(1, sizeof *store);
+
+    if (!store)
+        return bento_fail(err, BENTO_ENOMEM, "out of memory");
+    store->read_only = read_only;
+    store->home = home_path(home);
+    bento_rc rc = store->home ? BENTO_OK : bento_fail(err, BENTO_ENOMEM, "out of memory");
+    if (rc == BENTO_OK && !read_only) {
+        (void)snprintf(path, sizeof path, "%s/repository", store->home);
+        rc = bento_fs_make_folders(path, err);
+    }
+    if (rc == BENTO_OK)
+        rc = open_database(store, err);
+    if (rc != BENTO_OK) {
+        bento_store_close(store);
+        return rc;
+    }
+    *ret = store;
+    return BENTO_OK;
+}
+
+void bento_store_close(struct bento_store *store)
+{
+    if (!store)
+        return;
+    (void)sqlite3_close(store->db);
+    bento_free(store->home);
+    bento_free(store);
+}
+
+const char *bento_store_home(const struct bento_store *store)
+{
+    return store->home;
+}
+
+/* ---- reading ---- */
+
+static const char *column(sqlite3_stmt *s, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(s, i);
+
+    return text ? text : "";
+}
+
+static json_t *labels_of(struct bento_store *store, sqlite3_int64 id)
+{
+    sqlite3_stmt *s;
+    json_t *labels = json_object();
+
+    if (sqlite3_prepare_v2(
+            store->db,
+            "SELECT \"key\", value FROM labels WHERE resource_type = 'bento' AND resource_id = ?",
+            -1, &s, NULL) != SQLITE_OK)
+        return labels;
+    (void)sqlite3_bind_int64(s, 1, id);
+    while (sqlite3_step(s) == SQLITE_ROW)
+        (void)json_object_set_new(labels, column(s, 0), json_string(column(s, 1)));
+    (void)sqlite3_finalize(s);
+    return labels;
+}
+
+/* Hands one row to the caller; *ret_taken: it passed the selector. */
+static bento_rc visit(struct bento_store *store,
+                      sqlite3_stmt *s,
+                      const char *selector,
+                      bool *ret_taken,
+                      bento_rc (*each)(void *, const struct bento_record *),
+                      void *arg,
+                      bool skip,
+                      struct bento_error *err)
+{
+    json_t *labels = labels_of(store, sqlite3_column_int64(s, 0));
+    struct bento_buf text;
+    bento_rc rc = selector_match(selector, labels, ret_taken, err);
+
+    bento_buf_init(&text, 1u << 20);
+    bento_json_write(&text, labels, BENTO_JSON_LINE);
+    if (rc == BENTO_OK && *ret_taken && !skip) {
+        struct bento_record record = {
+            .name = column(s, 1),
+            .version = column(s, 2),
+            .uri = column(s, 3),
+            .uri_type = column(s, 4),
+            .metadata_json = column(s, 5),
+            .created_at = column(s, 6),
+            .status = column(s, 7),
+            .labels_json = bento_buf_z(&text),
+        };
+        rc = each(arg, &record);
+    }
+    bento_buf_release(&text);
+    json_decref(labels);
+    return rc;
+}
+
+#define RECORD_COLUMNS                                                                                                      \
+    "SELECT id, name, version, uri, uri_type, bento_service_metadata, created_at, json_extract(upload_status, '$.status') " \
+    "FROM bentos WHERE deleted = 0 "
+
+bento_rc bento_store_list(struct bento_store *store,
+                          const struct bento_query *q,
+                          bento_rc (*each)(void *arg, const struct bento_record *record),
+                          void *arg,
+                          struct bento_error *err)
+{
+    char sql[512];
+    sqlite3_stmt *s;
+    int64_t seen = 0;
+    bento_rc rc = BENTO_OK;
+    bool ignored;
+
+    rc = selector_match(q->labels, NULL, &ignored,
+                        err); /* say what is malformed even when nothing is stored */
+    if (rc != BENTO_OK || !store->db)
+        return rc;
+    (void)snprintf(sql, sizeof sql, RECORD_COLUMNS "%s ORDER BY %s %s, id %s",
+                   q->name ? "AND name = ?" : "",
+                   q->order == BENTO_ORDER_NAME ? "name" : "created_at",
+                   q->ascending ? "ASC" : "DESC", q->ascending ? "ASC" : "DESC");
+    if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) != SQLITE_OK)
+        return sql_fail(store, err, "cannot read");
+    if (q->name)
+        (void)sqlite3_bind_text(s, 1, q->name, -1, SQLITE_STATIC);
+    int step = SQLITE_DONE;
+    while (rc == BENTO_OK && (q->limit < 0 || seen < q->offset + q->limit) &&
+           (step = sqlite3_step(s)) == SQLITE_ROW) {
+        bool taken = false;
+        rc = visit(store, s, q->labels, &taken, each, arg, seen < q->offset, err);
+        seen += taken;
+    }
+    if (rc == BENTO_OK && step != SQLITE_ROW && step != SQLITE_DONE)
+        rc = sql_fail(store, err, "cannot read");
+    (void)sqlite3_finalize(s);
+    return rc;
+}
+
+bento_rc bento_store_get(struct bento_store *store,
+                         const char *name,
+                         const char *version,
+                         bento_rc (*each)(void *arg, const struct bento_record *record),
+                         void *arg,
+                         struct bento_error *err)
+{
+    bool latest = strcmp(version, "latest") == 0;
+    sqlite3_stmt *s = NULL;
+    bool taken = false;
+    bento_rc rc = BENTO_ENOTFOUND;
+    const char *sql =
+        latest ? RECORD_COLUMNS
+            "AND name = ? AND json_extract(upload_status, '$.status') = 'DONE' ORDER BY created_at DESC, id DESC LIMIT 1"
+               : RECORD_COLUMNS "AND name = ? AND version = ? ORDER BY id DESC LIMIT 1";
+
+    if (store->db) {
+        if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) != SQLITE_OK)
+            return sql_fail(store, err, "cannot read");
+        (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+        if (!latest)
+            (void)sqlite3_bind_text(s, 2, version, -1, SQLITE_STATIC);
+        if (sqlite3_step(s) == SQLITE_ROW)
+            rc = visit(store, s, NULL, &taken, each, arg, false, err);
+        (void)sqlite3_finalize(s);
+    }
+    if (rc == BENTO_ENOTFOUND && !taken) {
+        (void)bento_fail(
+            err, BENTO_ENOTFOUND,
+            "BentoService %s:%s not found - NOT_FOUND:BentoService `%s:%s` is not found",
+            name, version, name, version);
+        (void)bento_hint(err, "'bentoml list' shows what is in %s", store->home);
+    }
+    return rc;
+}
+
+/* ---- writing ---- */
+
+/* Folders that a dead process left behind. */
+static void sweep_scratch(const char *repository)
+{
+    struct dirent *entry;
+    DIR *dir = opendir(repository);
+    char path[PATH_MAX];
+
+    while (dir && (entry = readdir(dir))) {
+        uint64_t pid;
+        struct bento_str rest = bento_str_of(entry->d_name);
+        struct bento_str part;
+        if (!bento_str_starts(rest, BENTO_STR(SCRATCH_PREFIX)))
+            continue;
+        rest = bento_str_from(rest.p + strlen(SCRATCH_PREFIX),
+                              rest.n - strlen(SCRATCH_PREFIX));
+        if (!bento_str_next(&rest, '-', &part) ||
+            !bento_parse_u64(part, 1, INT_MAX, &pid))
+            continue;
+        if (kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
+        (void)snprintf(path, sizeof path, "%s/%s", repository, entry->d_name);
+        (void)bento_fs_remove_tree(path, NULL);
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
+bento_rc
+bento_store_scratch(struct bento_store *store, char **ret_path, struct bento_error *err)
+{
+    char path[PATH_MAX];
+    uint64_t random = 0;
+
+    (void)snprintf(path, sizeof path, "%s/repository", store->home);
+    sweep_scratch(path);
+    (void)!getrandom(&random, sizeof random, 0);
+    (void)snprintf(path, sizeof path, "%s/repository/" SCRATCH_PREFIX "%ld-%016llx",
+                   store->home, (long)getpid(), (unsigned long long)random);
+    if (mkdir(path, 0777) != 0)
+        return bento_fail_os(err, BENTO_EIO, errno, "cannot make folder '%s'", path);
+    *ret_path = bento_strdup(path);
+    return *ret_path ? BENTO_OK : bento_fail(err, BENTO_ENOMEM, "out of memory");
+}
+
+static void now_text(char to[40], bool iso)
+{
+    struct timespec now;
+    struct tm parts;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &parts);
+    size_t n = strftime(to, 32, iso ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
+    (void)snprintf(to + n, 40 - n, ".%06ld%s", now.tv_nsec / 1000, iso ? "Z" : "");
+}
+
+static bento_rc insert_row(struct bento_store *store,
+                           const char *name,
+                           const char *version,
+                           const char *uri,
+                           const char *metadata,
+                           struct bento_error *err)
+{
+    char created[40];
+    char updated[40];
+    char status[128];
+    sqlite3_stmt *s;
+
+    now_text(created, false);
+    now_text(updated, true);
+    (void)snprintf(status, sizeof status,
+                   "{\"status\": \"DONE\", \"updated_at\": \"%s\"}", updated);
+    if (sqlite3_prepare_v2(
+            store->db,
+            "INSERT INTO bentos (name, version, uri, uri_type, bento_service_metadata, created_at, upload_status, deleted) "
+            "VALUES (?, ?, ?, 'LOCAL', ?, ?, ?, 0)",
+            -1, &s, NULL) != SQLITE_OK)
+        return sql_fail(store, err, "cannot write");
+    const char *values[] = { name, version, uri, metadata, created, status };
+    for (int i = 0; i < 6; i++)
+        (void)sqlite3_bind_text(s, i + 1, values[i], -1, SQLITE_STATIC);
+    int rc = sqlite3_step(s);
+    (void)sqlite3_finalize(s);
+    return rc == SQLITE_DONE ? BENTO_OK : sql_fail(store, err, "cannot write");
+}
+
+static bento_rc insert_labels(struct bento_store *store,
+                              sqlite3_int64 id,
+                              const char *labels_json,
+                              struct bento_error *err)
+{
+    json_t *labels = bento_json_read(bento_str_of(labels_json ? labels_json : "{}"), err);
+    const char *key;
+    json_t *value;
+    bento_rc rc = labels ? BENTO_OK : BENTO_EPARSE;
+
+    json_object_foreach(labels, key, value)
+    {
+        sqlite3_stmt *s;
+        if (rc != BENTO_OK ||
+            sqlite3_prepare_v2(
+                store->db,
+                "INSERT INTO labels (resource_type, resource_id, \"key\", value) VALUES ('bento', ?, ?, ?)",
+                -1, &s, NULL) != SQLITE_OK)
+            break;
+        (void)sqlite3_bind_int64(s, 1, id);
+        (void)sqlite3_bind_text(s, 2, key, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(s, 3, json_string_value(value), -1, SQLITE_STATIC);
+        if (sqlite3_step(s) != SQLITE_DONE)
+            rc = sql_fail(store, err, "cannot write");
+        (void)sqlite3_finalize(s);
+    }
+    json_decref(labels);
+    return rc;
+}
+
+static bento_rc ignore_record(void *arg, const struct bento_record *record)
+{
+    (void)arg;
+    (void)record;
+    return BENTO_OK;
+}
+
+/* Inside the transaction: no such version, the folder moved, the row written. */
+static bento_rc commit_locked(struct bento_store *store,
+                              const char *folder,
+                              const char *target,
+                              const json_t *about,
+                              const char *metadata_json,
+                              const char *labels_json,
+                              struct bento_error *err)
+{
+    const char *name = bento_json_text(about, "name", "");
+    const char *version = bento_json_text(about, "version", "");
+    bento_rc rc = bento_store_get(store, name, version, ignore_record, NULL, NULL);
+
+    if (rc == BENTO_OK) {
+        (void)bento_fail(err, BENTO_EEXISTS,
+                         "BentoService bundle %s:%s already registered in repository",
+                         name, version);
+        return bento_hint(
+            err,
+            "reset the BentoService version with BentoService#set_version before saving again");
+    }
+    if (rc != BENTO_ENOTFOUND)
+        return bento_fail(err, rc, "cannot look up %s:%s", name, version);
+    if (bento_fs_is_folder(target)) /* without a row: a save that was cut off */
+        rc = bento_fs_remove_tree(target, err);
+    else
+        rc = BENTO_OK;
+    if (rc == BENTO_OK)
+        rc = insert_row(store, name, version, target, metadata_json, err);
+    if (rc == BENTO_OK)
+        rc = insert_labels(store, sqlite3_last_insert_rowid(store->db), labels_json, err);
+    if (rc == BENTO_OK)
+        rc = bento_fs_rename_new(folder, target, err);
+    return rc;
+}
+
+bento_rc bento_store_commit(struct bento_store *store,
+                            const char *folder,
+                            const char *metadata_json,
+                            const char *labels_json,
+                            char **ret_path,
+                            struct bento_error *err)
+{
+    char parent[PATH_MAX];
+    char target[PATH_MAX];
+    json_t *about = bento_json_read(bento_str_of(metadata_json), err);
+    const char *name = bento_json_text(about, "name", "");
+    const char *version = bento_json_text(about, "version", "");
+
+    if (!*name || !*version || strchr(name, '/') || strchr(version, '/') ||
+        name[0] == '.' || strcmp(version, "..") == 0 || strcmp(version, ".") == 0) {
+        json_decref(about);
+        return bento_fail(err, BENTO_EINVAL,
+                          "metadata names no service and version fit for a folder");
+    }
+    (void)snprintf(parent, sizeof parent, "%s/repository/%.300s", store->home, name);
+    (void)snprintf(target, sizeof target, "%.3000s/%.300s", parent, version);
+    bento_rc rc = bento_fs_make_folders(parent, err);
+    if (rc == BENTO_OK)
+        rc = bento_fs_sync_tree(folder, err);
+    if (rc == BENTO_OK)
+        rc = run_sql(store, "BEGIN IMMEDIATE", err);
+    if (rc == BENTO_OK) {
+        rc = commit_locked(store, folder, target, about, metadata_json, labels_json, err);
+        if (rc == BENTO_OK)
+            rc = bento_fs_sync_folder(parent, err);
+        if (rc == BENTO_OK)
+            rc = run_sql(store, "COMMIT", err);
+        if (rc != BENTO_OK)
+            (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    json_decref(about);
+    if (rc != BENTO_OK)
+        return rc;
+    *ret_path = bento_strdup(target);
+    return *ret_path ? BENTO_OK : bento_fail(err, BENTO_ENOMEM, "out of memory");
+}
+
+static bento_rc keep_uri(void *arg, const struct bento_record *record)
+{
+    char **to = arg;
+
+    if (strcmp(record->uri_type, "LOCAL") == 0)
+        *to = bento_strdup(record->uri);
+    return BENTO_OK;
+}
+
+bento_rc bento_store_delete(struct bento_store *store,
+                            const char *name,
+                            const char *version,
+                            struct bento_error *err)
+{
+    char *uri = NULL;
+    sqlite3_stmt *s;
+    bento_rc rc = bento_store_get(store, name, version, keep_uri, &uri, err);
+
+    if (rc != BENTO_OK)
+        return rc;
+    rc = run_sql(store, "BEGIN IMMEDIATE", err);
+    if (rc == BENTO_OK &&
+        sqlite3_prepare_v2(
+            store->db,
+            "UPDATE bentos SET deleted = 1 WHERE name = ? AND version = ? AND deleted = 0",
+            -1, &s, NULL) == SQLITE_OK) {
+        (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(s, 2, version, -1, SQLITE_STATIC);
+        rc = sqlite3_step(s) == SQLITE_DONE ? BENTO_OK
+                                            : sql_fail(store, err, "cannot write");
+        (void)sqlite3_finalize(s);
+        if (rc == BENTO_OK)
+            rc = run_sql(store, "COMMIT", err);
+        if (rc != BENTO_OK)
+            (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    /* The row goes first: a crash leaves a folder nobody lists, never a row without its
+     * folder. */
+    if (rc == BENTO_OK && uri)
+        rc = bento_fs_remove_tree(uri, err);
+    bento_free(uri);
+    return rc;
+}
+
+/* ---- BENTO arguments ---- */
+
+static bento_rc resolve_tag(const char *home,
+                            const char *name,
+                            const char *version,
+                            char **ret_path,
+                            struct bento_error *err)
+{
+    struct bento_store *store;
+    char *uri = NULL;
+    bento_rc rc = bento_store_open(home, true, &store, err);
+
+    if (rc != BENTO_OK)
+        return rc;
+    rc = bento_store_get(store, name, version, keep_uri, &uri, err);
+    bento_store_close(store);
+    if (rc != BENTO_OK)
+        return rc;
+    if (!uri)
+        return bento_fail(err, BENTO_EUNSUPPORTED, "%s:%s is not stored on this machine",
+                          name, version);
+    if (!bento_fs_is_folder(uri)) {
+        (void)bento_fail(err, BENTO_ENOTFOUND,
+                         "%s:%s is registered, but its folder '%s' is gone", name,
+                         version, uri);
+        (void)bento_hint(
+            err, "save the service again, or remove the entry with 'bentoml delete'");
+        bento_free(uri);
+        return BENTO_ENOTFOUND;
+    }
+    *ret_path = uri;
+    return BENTO_OK;
+}
+
+bento_rc bento_store_resolve(const char *home,
+                             const char *bento,
+                             char **ret_path,
+                             struct bento_error *err)
+{
+    char path[PATH_MAX];
+    const char *colon = strrchr(bento, ':');
+
+    if (bento_fs_is_folder(bento) && realpath(bento, path)) {
+        *ret_path = bento_strdup(path);
+        return *ret_path ? BENTO_OK : bento_fail(err, BENTO_ENOMEM, "out of memory");
+    }
+    if (!colon || colon == bento || !colon[1]) {
+        (void)bento_fail(
+            err, BENTO_ENOTFOUND,
+            "BentoService \"%s\" not found - either specify the file path of the BentoService saved bundle, or the BentoService id in the form of \"name:version\"",
+            bento);
+        return BENTO_ENOTFOUND;
+    }
+    char *name = bento_strndup(bento, (size_t)(colon - bento));
+    bento_rc rc = name ? resolve_tag(home, name, colon + 1, ret_path, err)
+                       : bento_fail(err, BENTO_ENOMEM, "out of memory");
+    bento_free(name);
+    return rc;
+}

@@ -1,0 +1,27 @@
+/* Inside the store: the handle. */
+#ifndef BENTO_STORE_STORE_H
+#define BENTO_STORE_STORE_H
+
+#include <sqlite3.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "bento/store.h"
+
+struct bento_store {
+    sqlite3 *db; /* NULL: read-only and nothing there yet */
+    char *home;
+    bool read_only;
+};
+
+/* 0.13's label selectors; BENTO_EINVAL with 0.13's words for what is malformed. */
+bento_rc selector_match(const char *selector,
+                        const json_t *labels,
+                        bool *ret,
+                        struct bento_error *err);
+/* Metadata document in snake_case from bentoml.yml. NULL on failure. */
+json_t *bundle_metadata(const char *folder, struct bento_error *err);
+/* camelCase copy of a snake_case metadata document, user data left alone. */
+json_t *metadata_camel(const json_t *snake);
+
+#endif
