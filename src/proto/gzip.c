@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "base/alloc.h"
+#include "bento/gzip.h"
 
 #define INFLATE_STEP 65536
 #define GZIP_WINDOW  (15 + 16) /* gzip wrapper only */
@@ -76,4 +77,29 @@ bento_gunzip(const void *p, size_t n, struct bento_buf *to, struct bento_error *
     }
     (void)inflateEnd(&z);
     return rc;
+}
+
+bento_rc bento_gzip_inflate(const void *p,
+                            size_t n,
+                            size_t limit,
+                            char **ret,
+                            size_t *ret_n,
+                            struct bento_error *err)
+{
+    struct bento_buf to;
+
+    bento_buf_init(&to, limit);
+    bento_rc rc = bento_gunzip(p, n, &to, err);
+    if (rc != BENTO_OK) {
+        bento_buf_release(&to);
+        return rc;
+    }
+    *ret = to.p;
+    *ret_n = to.n;
+    return BENTO_OK;
+}
+
+void bento_gzip_free(char *p)
+{
+    bento_free(p);
 }

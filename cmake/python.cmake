@@ -1,0 +1,12 @@
+# The extension bentoml._core for the interpreter that runs the build, and the wheel's content.
+find_package(Python3 REQUIRED COMPONENTS Interpreter Development.Module)
+file(GLOB core_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/python/core/*.c)
+Python3_add_library(_core MODULE WITH_SOABI ${core_sources})
+target_include_directories(_core PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/python/core)
+target_compile_definitions(_core PRIVATE _GNU_SOURCE BENTO_VERSION="${PROJECT_VERSION}")
+target_compile_options(_core PRIVATE -Wall -Wextra -Wshadow -fno-strict-aliasing)
+target_link_libraries(_core PRIVATE bento)
+install(TARGETS _core DESTINATION bentoml)
+if(SKBUILD)
+  install(TARGETS bentoml DESTINATION ${SKBUILD_SCRIPTS_DIR})
+endif()

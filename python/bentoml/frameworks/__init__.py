@@ -1,0 +1,1 @@
+"""Artifacts of machine-learning frameworks, one module each. Importing one does not import the framework."""

@@ -1,0 +1,115 @@
+"""Loading bundles."""
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import sys
+from typing import Any, Dict
+
+from bentoml.exceptions import BentoMLConfigException, BentoMLException
+
+logger = logging.getLogger("bentoml")
+
+
+def _resolve(bundle_path: str) -> str:
+    from bentoml import _core
+
+    try:
+        return _core.resolve(bundle_path)
+    except _core.Error as e:
+        raise BentoMLException(str(e)) from e
+
+
+def load_saved_bundle_config(bundle_path: str) -> Dict[str, Any]:
+    """bentoml.yml as a dict, checked against this version's format."""
+    from bentoml import _core
+
+    try:
+        document = json.loads(_core.bundle_read(bundle_path))
+    except _core.Error as e:
+        raise BentoMLException(e.message) from e
+    major = str(document.get("version", "0")).split(".")[0]
+    if major != "0":
+        raise BentoMLConfigException("The bundle was written by BentoML %s, which this version cannot read" % document.get("version"))
+    saved = (document.get("env") or {}).get("python_version")
+    current = "%d.%d.%d" % sys.version_info[:3]
+    if saved and saved != current:
+        logger.warning("Saved BentoService Python version mismatch: loading BentoService bundle created with Python version %s, but current environment version is %s.", saved, current)
+    return document
+
+
+def load_bento_service_metadata(bundle_path: str) -> Dict[str, Any]:
+    """The metadata part of bentoml.yml."""
+    return load_saved_bundle_config(_resolve(bundle_path))["metadata"]
+
+
+def _module_file(bundle_path: str, about: Dict[str, Any]) -> str:
+    relative = about["module_file"].replace("\\", os.sep).replace("/", os.sep)
+    for folder in (os.path.join(bundle_path, about["service_name"]), bundle_path):
+        path = os.path.join(folder, relative)
+        if os.path.isfile(path):
+            return path
+    raise BentoMLException("Can not locate module_file %s in saved bundle %s" % (relative, bundle_path))
+
+
+def _import_module(name: str, path: str) -> Any:
+    if name in sys.modules:
+        logger.warning("Module `%s` already loaded, using existing imported module.", name)
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def load_bento_service_class(bundle_path: str) -> Any:
+    """The service class of a bundle, bound to the bundle's artifacts."""
+    bundle_path = _resolve(bundle_path)
+    document = load_saved_bundle_config(bundle_path)
+    about = document["metadata"]
+    path = _module_file(bundle_path, about)
+    package = os.path.join(bundle_path, about["service_name"])
+    root = package if os.path.isdir(package) else bundle_path
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    archives = os.path.join(root, "zipimports")
+    for name in sorted(os.listdir(archives)) if os.path.isdir(archives) else ():
+        sys.path.insert(0, os.path.join(archives, name))
+    module = _import_module(about["module_name"], path)
+    for value in list(vars(module).values()):
+        if getattr(value, "__module__", None) and isinstance(value, type) and _named(value, about["service_name"]):
+            value._bento_service_bundle_path = bundle_path  # type: ignore[attr-defined]
+            value._bento_service_bundle_version = about["service_version"]  # type: ignore[attr-defined]
+            if value._env is not None and value._env._requirements_txt_file:  # type: ignore[attr-defined]
+                value._env._requirements_txt_file = os.path.join(bundle_path, "requirements.txt")  # type: ignore[attr-defined]
+            return value
+    raise BentoMLException("Service class %s not found in module file %s" % (about["service_name"], path))
+
+
+def _named(cls: type, name: str) -> bool:
+    from bentoml.service import BentoService
+
+    return issubclass(cls, BentoService) and cls is not BentoService and cls.name == name
+
+
+def load_from_dir(bundle_path: str) -> Any:
+    """A ready service from a bundle folder or name:version."""
+    return load_bento_service_class(bundle_path)()
+
+
+def load_bento_service_api(bundle_path: str, api_name: Any = None) -> Any:
+    """One API of a loaded service."""
+    return load_from_dir(bundle_path).get_inference_api(api_name)
+
+
+def safe_retrieve(bundle_path: str, target_dir: str) -> None:
+    """Copy a bundle into a folder that does not exist yet."""
+    shutil.copytree(_resolve(bundle_path), target_dir)

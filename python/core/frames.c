@@ -1,0 +1,409 @@
+/*
+ * Frame decoding for Python: FrameDecoder, and the merging of frames that agree.
+ *
+ * Merged data lies in bytearrays, so that numpy.frombuffer gives writable arrays without
+ * a copy: user code may change its frame in place, as it could in 0.13.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core.h"
+
+/* ---- decoded ---- */
+
+int decoded_init(struct decoded *d, size_t count)
+{
+    d->count = count;
+    d->frame = PyMem_Calloc(count + 1, sizeof *d->frame);
+    d->code = PyMem_Calloc(count + 1, sizeof *d->code);
+    if (d->frame && d->code)
+        return 0;
+    decoded_release(d);
+    PyErr_NoMemory();
+    return -1;
+}
+
+void decoded_release(struct decoded *d)
+{
+    PyMem_Free((void *)d->frame);
+    PyMem_Free(d->code);
+    d->frame = NULL;
+    d->code = NULL;
+}
+
+static const char *dtype_name(enum bento_dtype dtype)
+{
+    switch (dtype) {
+    case BENTO_DTYPE_INT64:
+        return "int64";
+    case BENTO_DTYPE_UINT64:
+        return "uint64";
+    case BENTO_DTYPE_FLOAT64:
+        return "float64";
+    case BENTO_DTYPE_BOOL:
+        return "bool";
+    case BENTO_DTYPE_TEXT:
+    case BENTO_DTYPE_BOOL_MISSING:
+        break;
+    }
+    return "object";
+}
+
+static size_t cell_size(enum bento_dtype dtype)
+{
+    return dtype == BENTO_DTYPE_BOOL ? 1 : 8;
+}
+
+/* One group while it is merged. */
+struct group {
+    const struct decoded *d;
+    const size_t *index; /* positions of its requests */
+    size_t count;
+    size_t total; /* rows */
+};
+
+static PyObject *text_cell(const struct bento_column *c, size_t row)
+{
+    uint64_t from = c->offsets[row] & ~BENTO_TEXT_MISSING;
+    uint64_t to = c->offsets[row + 1] & ~BENTO_TEXT_MISSING;
+
+    if (c->offsets[row] & BENTO_TEXT_MISSING)
+        return PyFloat_FromDouble(NAN);
+    return PyUnicode_DecodeUTF8(c->text + from, (Py_ssize_t)(to - from), "strict");
+}
+
+static PyObject *object_cell(const struct bento_column *c, size_t row)
+{
+    if (c->dtype == BENTO_DTYPE_TEXT)
+        return text_cell(c, row);
+    uint8_t value = ((const uint8_t *)c->data)[row];
+    if (value == 2)
+        return PyFloat_FromDouble(NAN);
+    return PyBool_FromLong(value);
+}
+
+static PyObject *object_column(const struct group *g, size_t column)
+{
+    PyObject *list = PyList_New((Py_ssize_t)g->total);
+    Py_ssize_t at = 0;
+
+    for (size_t i = 0; list && i < g->count; i++) {
+        const struct bento_frame *frame = g->d->frame[g->index[i]];
+        for (size_t row = 0; row < frame->rows; row++) {
+            PyObject *cell = object_cell(&frame->column[column], row);
+            if (!cell) {
+                Py_DECREF(list);
+                return NULL;
+            }
+            PyList_SET_ITEM(list, at++, cell);
+        }
+    }
+    return list;
+}
+
+static char *copy_column(const struct group *g, size_t column, char *to)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        const struct bento_frame *frame = g->d->frame[g->index[i]];
+        size_t size = frame->rows * cell_size(frame->column[column].dtype);
+        memcpy(to, frame->column[column].data, size);
+        to += size;
+    }
+    return to;
+}
+
+static PyObject *fixed_columns(const struct group *g, size_t first, size_t count)
+{
+    size_t size =
+        cell_size(g->d->frame[g->index[0]]->column[first].dtype) * g->total * count;
+    PyObject *bytes = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)size);
+    char *to = bytes ? PyByteArray_AS_STRING(bytes) : NULL;
+
+    for (size_t i = 0; to && i < count; i++)
+        to = copy_column(g, first + i, to);
+    return bytes;
+}
+
+/* One bytearray when all columns are of one fixed type, else a list of (dtype, bytearray
+ * or list). */
+static PyObject *merge(const struct group *g, const char **ret_dtype)
+{
+    const struct bento_frame *first = g->d->frame[g->index[0]];
+    enum bento_dtype dtype = first->column[0].dtype;
+    int same = dtype != BENTO_DTYPE_TEXT && dtype != BENTO_DTYPE_BOOL_MISSING;
+
+    for (size_t i = 1; same && i < first->columns; i++)
+        same = first->column[i].dtype == dtype;
+    *ret_dtype = same ? dtype_name(dtype) : NULL;
+    if (same)
+        return fixed_columns(g, 0, first->columns);
+    PyObject *list = PyList_New((Py_ssize_t)first->columns);
+    for (size_t i = 0; list && i < first->columns; i++) {
+        enum bento_dtype type = first->column[i].dtype;
+        int object = type == BENTO_DTYPE_TEXT || type == BENTO_DTYPE_BOOL_MISSING;
+        PyObject *data = object ? object_column(g, i) : fixed_columns(g, i, 1);
+        PyObject *pair = data ? Py_BuildValue("(sN)", dtype_name(type), data) : NULL;
+        if (!pair) {
+            Py_DECREF(list);
+            return NULL;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, pair);
+    }
+    return list;
+}
+
+static PyObject *names_of(const struct bento_frame *frame)
+{
+    if (!frame->column[0].name)
+        Py_RETURN_NONE;
+    PyObject *names = PyTuple_New((Py_ssize_t)frame->columns);
+    for (size_t i = 0; names && i < frame->columns; i++) {
+        const struct bento_column *c = &frame->column[i];
+        PyObject *name =
+            PyUnicode_DecodeUTF8(c->name, (Py_ssize_t)c->name_size, "strict");
+        if (!name) {
+            Py_DECREF(names);
+            return NULL;
+        }
+        PyTuple_SET_ITEM(names, (Py_ssize_t)i, name);
+    }
+    return names;
+}
+
+static PyObject *group_result(const struct group *g)
+{
+    PyObject *indices = PyTuple_New((Py_ssize_t)g->count);
+    PyObject *rows = PyTuple_New((Py_ssize_t)g->count);
+    const char *dtype = NULL;
+
+    for (size_t i = 0; indices && rows && i < g->count; i++) {
+        PyTuple_SET_ITEM(indices, (Py_ssize_t)i, PyLong_FromSize_t(g->index[i]));
+        PyTuple_SET_ITEM(rows, (Py_ssize_t)i,
+                         PyLong_FromSize_t(g->d->frame[g->index[i]]->rows));
+    }
+    PyObject *names = names_of(g->d->frame[g->index[0]]);
+    PyObject *data = indices && rows && names ? merge(g, &dtype) : NULL;
+    if (!data) {
+        Py_XDECREF(indices);
+        Py_XDECREF(rows);
+        Py_XDECREF(names);
+        return NULL;
+    }
+    return Py_BuildValue("(NNnNzNn)", indices, rows, (Py_ssize_t)g->total, names, dtype,
+                         data, (Py_ssize_t)g->d->frame[g->index[0]]->columns);
+}
+
+/* Requests that agree with `lead`, in order; marks them as taken. */
+static void collect(const struct decoded *d,
+                    size_t lead,
+                    unsigned char *taken,
+                    size_t *index,
+                    struct group *ret)
+{
+    *ret = (struct group){ .d = d, .index = index };
+    for (size_t i = lead; i < d->count; i++) {
+        if (taken[i] || !d->frame[i] ||
+            (i != lead && !bento_frame_same(d->frame[lead], d->frame[i])))
+            continue;
+        taken[i] = 1;
+        index[ret->count++] = i;
+        ret->total += d->frame[i]->rows;
+    }
+}
+
+static int append_groups(const struct decoded *d,
+                         PyObject *groups,
+                         unsigned char *taken,
+                         size_t *index)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        struct group g;
+        if (taken[i] || !d->frame[i])
+            continue;
+        collect(d, i, taken, index, &g);
+        PyObject *group = group_result(&g);
+        if (!group || PyList_Append(groups, group) != 0) {
+            Py_XDECREF(group);
+            return -1;
+        }
+        Py_DECREF(group);
+    }
+    return 0;
+}
+
+static int append_refused(const struct decoded *d, PyObject *refused)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->frame[i] || d->code[i] == BENTO_OK)
+            continue;
+        PyObject *item = Py_BuildValue("(ns)", (Py_ssize_t)i, bento_rc_name(d->code[i]));
+        if (!item || PyList_Append(refused, item) != 0) {
+            Py_XDECREF(item);
+            return -1;
+        }
+        Py_DECREF(item);
+    }
+    return 0;
+}
+
+PyObject *decoded_result(const struct decoded *d)
+{
+    PyObject *groups = PyList_New(0);
+    PyObject *refused = PyList_New(0);
+    unsigned char *taken = PyMem_Calloc(d->count + 1, 1);
+    size_t *index = PyMem_Calloc(d->count + 1, sizeof *index);
+    PyObject *result = NULL;
+
+    if (!taken || !index)
+        PyErr_NoMemory();
+    else if (groups && refused && append_groups(d, groups, taken, index) == 0 &&
+             append_refused(d, refused) == 0)
+        result = Py_BuildValue("(OO)", groups, refused);
+    PyMem_Free(taken);
+    PyMem_Free(index);
+    Py_XDECREF(groups);
+    Py_XDECREF(refused);
+    return result;
+}
+
+/* ---- FrameDecoder ---- */
+
+static int orient_value(const char *name, enum bento_orient *ret)
+{
+    static const char *const names[] = { "records", "columns", "index", "values",
+                                         "split" };
+
+    *ret = BENTO_ORIENT_ANY;
+    if (!name)
+        return 0;
+    for (int i = 0; i < 5; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *ret = (enum bento_orient)(i + 1);
+            return 0;
+        }
+    PyErr_Format(PyExc_ValueError,
+                 "orient '%s' is not one of records, columns, index, values, split",
+                 name);
+    return -1;
+}
+
+/* Borrowed UTF-8 of a sequence of str; *ret_fast keeps it alive. */
+static int
+text_list(PyObject *sequence, PyObject **ret_fast, const char ***ret, size_t *ret_count)
+{
+    *ret_fast = NULL;
+    *ret = NULL;
+    *ret_count = 0;
+    if (!sequence || sequence == Py_None)
+        return 0;
+    *ret_fast = PySequence_Fast(sequence, "a sequence of str is needed");
+    if (!*ret_fast)
+        return -1;
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(*ret_fast);
+    *ret = PyMem_Calloc((size_t)n + 1, sizeof **ret);
+    if (!*ret) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        (*ret)[i] = PyUnicode_AsUTF8(PySequence_Fast_GET_ITEM(*ret_fast, i));
+        if (!(*ret)[i])
+            return -1;
+    }
+    *ret_count = (size_t)n;
+    return 0;
+}
+
+static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = { "orient", "columns", "text_for", NULL };
+    struct bento_frame_options options = BENTO_FRAME_OPTIONS_INIT;
+    struct bento_error err = BENTO_ERROR_INIT;
+    const char *orient = NULL;
+    PyObject *lists[2] = { NULL, NULL };
+    PyObject *fast[2] = { NULL, NULL };
+    const char **texts[2] = { NULL, NULL };
+    struct decoder *self = NULL;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|zOO", names, &orient, &lists[0],
+                                     &lists[1]) ||
+        orient_value(orient, &options.orient) != 0)
+        return NULL;
+    if (text_list(lists[0], &fast[0], &texts[0], &options.column_count) == 0 &&
+        text_list(lists[1], &fast[1], &texts[1], &options.text_count) == 0) {
+        options.columns = texts[0];
+        options.text_for = texts[1];
+        self = (struct decoder *)type->tp_alloc(type, 0);
+    }
+    if (self && bento_frames_new(&options, &self->frames, &err) != BENTO_OK) {
+        Py_CLEAR(self);
+        PyErr_NoMemory();
+    }
+    for (int i = 0; i < 2; i++) {
+        PyMem_Free((void *)texts[i]);
+        Py_XDECREF(fast[i]);
+    }
+    return (PyObject *)self;
+}
+
+static void decoder_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+
+    bento_frames_free(((struct decoder *)object)->frames);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyObject *decoder_decode(PyObject *object, PyObject *bodies)
+{
+    struct decoder *self = (struct decoder *)object;
+    PyObject *fast =
+        PySequence_Fast(bodies, "decode() takes a sequence of (bytes, is_csv)");
+    struct decoded d;
+    PyObject *result = NULL;
+
+    if (!fast)
+        return NULL;
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(fast);
+    if (decoded_init(&d, (size_t)n) != 0) {
+        Py_DECREF(fast);
+        return NULL;
+    }
+    bento_frames_clear(self->frames);
+    Py_ssize_t i = 0;
+    for (; i < n; i++) {
+        const char *body;
+        Py_ssize_t size;
+        int csv;
+        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "y#p", &body, &size,
+                              &csv))
+            break;
+        struct bento_error err = BENTO_ERROR_INIT;
+        d.code[i] =
+            csv ? bento_frame_csv(self->frames, body, (size_t)size, &d.frame[i], &err)
+                : bento_frame_json(self->frames, body, (size_t)size, &d.frame[i], &err);
+    }
+    if (i == n)
+        result = decoded_result(&d);
+    decoded_release(&d);
+    Py_DECREF(fast);
+    return result;
+}
+
+static PyMethodDef decoder_methods[] = {
+    { "decode", decoder_decode, METH_O,
+      "Decode a sequence of (body, is_csv) into groups of frames that agree." },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyType_Slot decoder_slots[] = {
+    { Py_tp_new, (void *)decoder_new },
+    { Py_tp_dealloc, (void *)decoder_dealloc },
+    { Py_tp_methods, decoder_methods },
+    { Py_tp_doc, (void *)"FrameDecoder(orient=None, columns=None, text_for=None)" },
+    { 0, NULL },
+};
+
+PyType_Spec decoder_spec = { "bentoml._core.FrameDecoder", sizeof(struct decoder), 0,
+                             Py_TPFLAGS_DEFAULT, decoder_slots };
