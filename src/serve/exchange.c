@@ -24,7 +24,11 @@ struct exchange *exchange_new(struct server *server,
     if (!x)
         return NULL;
     *x = (struct exchange){
-        .server = server, .transport = transport, .peer = peer, .deadline_ns = INT64_MAX
+        .server = server,
+        .transport = transport,
+        .peer = peer,
+        .refs = 1,
+        .deadline_ns = INT64_MAX,
     };
     x->arrival_ns = bento_now_ns();
     bento_buf_init(&x->small, SERVER_SMALL_BODY_MAX);
@@ -41,11 +45,16 @@ static void drop_block(struct exchange *x)
     x->has_block = false;
 }
 
-void exchange_release(struct exchange *x)
+void exchange_ref(struct exchange *x)
+{
+    x->refs++;
+}
+
+void exchange_unref(struct exchange *x)
 {
     struct server *server = x->server;
 
-    if (x->peer || x->state != EXCHANGE_DONE || x->live)
+    if (--x->refs > 0)
         return;
     drop_block(x);
     bento_buf_release(&x->small);
@@ -66,7 +75,7 @@ void exchange_detach(struct exchange *x)
         x->state = EXCHANGE_DONE;
     else if (x->state == EXCHANGE_QUEUED || x->state == EXCHANGE_RUNNING)
         api_cancel(x);
-    exchange_release(x);
+    exchange_unref(x);
 }
 
 /* Moves a body of unknown length into a block of twice the room. */

@@ -15,8 +15,8 @@
  * was answered already.
  *  2. The transport may leave at any time (client gone): `peer` becomes NULL, later
  * answers go nowhere.
- *  3. Memory is freed when the exchange is DONE and nobody holds it: neither transport
- * (peer) nor pool (RUNNING).
+ *  3. Two parties hold an exchange: the transport from exchange_new to exchange_detach, and the API from api_enqueue until
+ *     the request has left queue and worker. The last one to let go frees it; an answer may be the transport's last act.
  *  4. The request block in the request area belongs to the exchange until it is freed.
  */
 #ifndef BENTO_SERVE_EXCHANGE_H
@@ -63,6 +63,7 @@ struct exchange {
     const struct exchange_transport *transport;
     void *peer; /* the transport's own; NULL: client gone */
     enum exchange_state state;
+    int refs; /* the transport's, and the API's while the request waits or runs */
 
     enum bento_http_method method;
     int minor;
@@ -107,8 +108,9 @@ struct exchange *exchange_new(struct server *server,
                               void *peer);
 /* The transport lets go (client gone, or answer delivered). */
 void exchange_detach(struct exchange *x);
-/* Frees the exchange if nobody holds it any more. */
-void exchange_release(struct exchange *x);
+/* The API's hold on an exchange that waits or runs; freed with the last hold. */
+void exchange_ref(struct exchange *x);
+void exchange_unref(struct exchange *x);
 
 /* Body bytes of the transport. 0, or the HTTP status to fail with. */
 int exchange_body(struct exchange *x, const char *p, size_t n);

@@ -157,6 +157,7 @@ void api_enqueue(struct exchange *x)
         if (api->about->max_latency_ns >= SECOND_NS)
             x->deadline_ns = x->arrival_ns + api->about->max_latency_ns;
     }
+    exchange_ref(x);
     queue_push(api, x, false);
     live_push(api, x);
     api->dirty = true;
@@ -175,6 +176,7 @@ void api_cancel(struct exchange *x)
         queue_remove(api, x);
         x->state = EXCHANGE_DONE;
         api->dirty = true;
+        exchange_unref(x);
     }
 }
 
@@ -228,7 +230,7 @@ static void drop_oldest(struct api *api, uint32_t n)
         queue_remove(api, x);
         x->state = EXCHANGE_DONE;
         refuse_busy(x, bento_batch_predict(&api->batch, 1));
-        exchange_release(x);
+        exchange_unref(x);
     }
 }
 
@@ -267,12 +269,14 @@ void api_expire(struct api *api, int64_t now_ns)
 {
     while (api->live_first && api->live_first->deadline_ns <= now_ns) {
         struct exchange *x = api->live_first;
-        if (x->state == EXCHANGE_QUEUED) {
+        bool queued = x->state == EXCHANGE_QUEUED;
+        if (queued) {
             queue_remove(api, x);
             x->state = EXCHANGE_DONE;
         }
         exchange_text(x, 408, BENTO_STR("Request timeout"));
-        exchange_release(x);
+        if (queued) /* a running one is let go when its worker reports */
+            exchange_unref(x);
     }
 }
 
@@ -284,7 +288,7 @@ void api_flush(struct api *api)
         x->state = EXCHANGE_DONE;
         exchange_text(x, 503,
                       BENTO_STR("503: Service Unavailable: the server is stopping\n"));
-        exchange_release(x);
+        exchange_unref(x);
     }
 }
 
@@ -363,7 +367,8 @@ void api_on_result(void *arg, void *ticket, const struct bento_pool_piece *piece
         first_piece(x, piece);
     else if (x->streaming)
         exchange_more(x, piece->body, piece->last);
-    exchange_release(x);
+    if (piece->last)
+        exchange_unref(x);
 }
 
 void api_on_lost(void *arg, void *ticket, bool started, bool timed_out)
@@ -375,7 +380,7 @@ void api_on_lost(void *arg, void *ticket, bool started, bool timed_out)
         x->state = EXCHANGE_DONE;
         if (x->streaming)
             exchange_abort(x);
-        exchange_release(x);
+        exchange_unref(x);
         return;
     }
     if (!started && !x->retried && !server->stopped) {
@@ -395,7 +400,7 @@ void api_on_lost(void *arg, void *ticket, bool started, bool timed_out)
             ? BENTO_STR("503: Service Unavailable: the execution took too long\n")
             : BENTO_STR(
                   "503: Service Unavailable: the worker process ended while handling this request\n"));
-    exchange_release(x);
+    exchange_unref(x);
 }
 
 void api_on_done(void *arg, const struct bento_pool_done *done)
