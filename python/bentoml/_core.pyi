@@ -35,7 +35,7 @@ class Group:
     def matrix(self) -> memoryview:
         """Only when `dtype` is int64, uint64, float64 or bool: all columns as one C-contiguous (width, total) block, row i
         being column i; frames are built as numpy.frombuffer(...).reshape(width, total).T without a copy."""
-    def split(self) -> List["Group"]:
+    def split(self) -> List[Group]:
         """One group per request, for running a failed merged batch again."""
 
 class FrameDecoder:

@@ -186,8 +186,10 @@ static bool needs_quotes(struct bento_str s)
     bool number = looks_numeric(s) && bento_number_cell(s).kind != BENTO_NUMBER_NONE;
 
     json_decref(value);
-    /* "2026-11-20 23:36:37.504836" is written as the timestamp that 0.13 expects in bentoml.yml. */
-    if (date && s.n == 26 && s.p[10] == ' ' && s.p[13] == ':' && s.p[16] == ':' && s.p[19] == '.')
+    /* "2026-11-20 23:36:37.504836" is written as the timestamp that 0.13 expects in
+     * bentoml.yml. */
+    if (date && s.n == 26 && s.p[10] == ' ' && s.p[13] == ':' && s.p[16] == ':' &&
+        s.p[19] == '.')
         return false;
     return value || date || number;
 }

@@ -11,8 +11,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "bento/frame.h"
 #include "base/number.h"
+#include "bento/frame.h"
 
 #define FRAME_COLUMNS_MAX 65536
 #define FRAME_DEPTH_MAX   512

@@ -15,8 +15,9 @@
  * was answered already.
  *  2. The transport may leave at any time (client gone): `peer` becomes NULL, later
  * answers go nowhere.
- *  3. Two parties hold an exchange: the transport from exchange_new to exchange_detach, and the API from api_enqueue until
- *     the request has left queue and worker. The last one to let go frees it; an answer may be the transport's last act.
+ *  3. Two parties hold an exchange: the transport from exchange_new to exchange_detach,
+ * and the API from api_enqueue until the request has left queue and worker. The last one
+ * to let go frees it; an answer may be the transport's last act.
  *  4. The request block in the request area belongs to the exchange until it is freed.
  */
 #ifndef BENTO_SERVE_EXCHANGE_H

@@ -133,8 +133,7 @@ void api_enqueue(struct exchange *x)
     int64_t now = bento_now_ns();
     int64_t retry = 0;
 
-    metrics_add(&server->metrics.mb_progress, x->endpoint, 0,
-                x->method == BENTO_HTTP_GET ? "GET" : "POST", 1);
+    metrics_add(&server->metrics.mb_progress, x->endpoint, 0, server_method(x), 1);
     if (bento_pool_workers(server->pool) == 0 && !server->ready) {
         exchange_text(x, 503,
                       BENTO_STR("503: Service Unavailable: workers are starting\n"));

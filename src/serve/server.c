@@ -61,14 +61,18 @@ struct bento_str server_date(struct server *server)
     return bento_str_of(server->date);
 }
 
+const char *server_method(const struct exchange *x)
+{
+    return x->method == BENTO_HTTP_GET ? "GET" : "POST";
+}
+
 void server_account(struct server *server, const struct exchange *x, int status)
 {
     double seconds = (double)(bento_now_ns() - x->arrival_ns) / 1e9;
 
     metrics_observe(&server->metrics.mb_total, x->endpoint, status, 1, seconds);
     if (x->api)
-        metrics_add(&server->metrics.mb_progress, x->endpoint, 0,
-                    x->method == BENTO_HTTP_GET ? "GET" : "POST", -1);
+        metrics_add(&server->metrics.mb_progress, x->endpoint, 0, server_method(x), -1);
 }
 
 /* ---- stop ---- */

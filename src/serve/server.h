@@ -84,6 +84,9 @@ int route_request(struct exchange *x, const struct bento_http_head *head);
 
 /* server.c */
 void server_drain(struct server *server);
+/* Metric label of the method of an API request; one text per value, because series
+ * compare addresses. */
+const char *server_method(const struct exchange *x);
 /* An exchange was answered: counts it. */
 void server_account(struct server *server, const struct exchange *x, int status);
 void server_random(struct server *server, uint8_t to[16]);
