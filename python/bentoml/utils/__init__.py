@@ -1,5 +1,4 @@
 """Small helpers that user code may import."""
-import logging
 from typing import Any, Callable
 
 
@@ -23,6 +22,8 @@ class cached_property:  # noqa: N801 (the documented name)
 
 def configure_logging(logging_level: Any = None, advanced_config: Any = None) -> None:
     """Log to stderr; `advanced_config` is a dictConfig."""
+    import logging
+
     if advanced_config:
         import logging.config
 
