@@ -115,7 +115,7 @@ static void conn_answered(struct conn *conn)
 {
     conn_drop_exchange(conn);
     conn->complete = false;
-    if (conn->close_after || conn->eof) {
+    if (conn->close_after || (conn->eof && conn->pending.n == 0)) {
         conn->busy = false;
         conn_linger(conn);
         return;
@@ -211,7 +211,8 @@ conn_write_answer(struct conn *conn, struct exchange *x, const struct answer *an
     char id[36];
 
     exchange_id(x, id);
-    bool keep = x->keep_alive && !answer->close && !conn->eof && !server->draining &&
+    bool more = !conn->eof || conn->pending.n; /* a half-closed client may have pipelined */
+    bool keep = x->keep_alive && !answer->close && more && !server->draining &&
                 bento_http1_state(conn->parser) == BENTO_HTTP1_COMPLETE;
     conn->close_after = !keep;
     struct bento_http_answer line = {
@@ -408,7 +409,9 @@ static void conn_run(struct conn *conn, const char *p, size_t n)
         conn_keep(conn, p, n);
     else
         bento_buf_consume(&conn->pending, total - n);
-    if (!conn->closing && conn->pending.n < SERVER_PENDING_MAX)
+    if (conn->eof && !conn->busy && !conn->lingering && !conn->closing)
+        conn_close(conn); /* the rest of a request will never come */
+    else if (!conn->closing && conn->pending.n < SERVER_PENDING_MAX)
         conn_read_start(conn);
 }
 
@@ -438,8 +441,7 @@ static void on_end(struct conn *conn, ssize_t nread)
     (void)uv_read_stop((uv_stream_t *)&conn->tcp);
     conn->reading = false;
     if (nread == UV_EOF && conn->busy) {
-        conn->close_after = true; /* the answer still goes out */
-        return;
+        return; /* what it has sent is still answered; conn_answered closes behind the last */
     }
     if (nread == UV_EOF && (conn->out.n || conn->sending.n) && !conn->lingering)
         return;

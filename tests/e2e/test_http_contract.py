@@ -10,7 +10,7 @@ from wire import ask
 
 ANSWERS = json.loads((GOLDEN / "answers/http.json").read_text())
 EXCUSED = json.loads((ROOT / "docs/compatibility.json").read_text())
-IMPLEMENTED = ("iris/", "df_", "json_", "text_", "artifacts_used", "adapters/", "file_", "multi_file", "image_", "multi_image", "annotated")
+IMPLEMENTED = ("iris/", "df_", "json_", "text_", "artifacts_used", "adapters/")
 CASES = [c for c in cases.http_cases() if c[0].startswith(IMPLEMENTED)]
 
 

@@ -18,8 +18,8 @@ def read_image(file: Any, pilmode: str) -> Any:
             raise MissingDependencyException("imageio is required for image inputs: pip install imageio pillow") from e
     try:
         return imageio.imread(file.stream, pilmode=pilmode)
-    except (OSError, SyntaxError, KeyError) as e:
-        raise ValueError(str(e)) from e
+    except (OSError, SyntaxError, KeyError, ValueError) as e:
+        raise ValueError("the file cannot be decoded as an image") from e  # the library's text names memory addresses
 
 
 class ImageInput(FileInput):
