@@ -1,4 +1,5 @@
-/* core/number: exact conversion against strtod, classification of cells, Python's repr. */
+/* core/number: exact conversion against strtod, classification of cells, Python's repr.
+ */
 #include "base/number.h"
 
 #include <math.h>
@@ -25,18 +26,40 @@ static void same_as_strtod(const char *text)
     check_done++;
     if (!bento_number_json(text, text + strlen(text), &n, &end) || *end)
         CHECK_FAIL_("%s is not read whole", text);
-    else if (memcmp(&n.real, &want, sizeof want) != 0 && !(want == 0 && n.kind == BENTO_NUMBER_INT))
+    else if (memcmp(&n.real, &want, sizeof want) != 0 &&
+             !(want == 0 && n.kind == BENTO_NUMBER_INT))
         CHECK_FAIL_("%s gives %.17g, strtod %.17g", text, n.real, want);
 }
 
 TEST(exact)
 {
-    static const char *const hard[] = { "0.1", "1e23", "9007199254740993", "9007199254740993.0", "2.2250738585072011e-308",
-        "2.2250738585072014e-308", "4.9e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "1.7976931348623157e308",
-        "1.7976931348623159e308", "8.5e-1", "0.000000000000000000000000000001", "123456789012345678901234567890",
-        "1.00000000000000011102230246251565404236316680908203125", "1.00000000000000011102230246251565404236316680908203124",
-        "6.631236846766476e-316", "3.2378839133029012895883524125015321748630094904e-318", "1e-400", "-0.0", "7.0e-10",
-        "100000000000000000000", "18446744073709551615", "18446744073709551616", "0.30000000000000004" };
+    static const char *const hard[] = {
+        "0.1",
+        "1e23",
+        "9007199254740993",
+        "9007199254740993.0",
+        "2.2250738585072011e-308",
+        "2.2250738585072014e-308",
+        "4.9e-324",
+        "2.4703282292062327e-324",
+        "2.4703282292062328e-324",
+        "1.7976931348623157e308",
+        "1.7976931348623159e308",
+        "8.5e-1",
+        "0.000000000000000000000000000001",
+        "123456789012345678901234567890",
+        "1.00000000000000011102230246251565404236316680908203125",
+        "1.00000000000000011102230246251565404236316680908203124",
+        "6.631236846766476e-316",
+        "3.2378839133029012895883524125015321748630094904e-318",
+        "1e-400",
+        "-0.0",
+        "7.0e-10",
+        "100000000000000000000",
+        "18446744073709551615",
+        "18446744073709551616",
+        "0.30000000000000004"
+    };
     for (size_t i = 0; i < sizeof hard / sizeof hard[0]; i++)
         same_as_strtod(hard[i]);
     for (int i = 0; i < 200000; i++) {
@@ -48,9 +71,11 @@ TEST(exact)
             continue;
         snprintf(text, sizeof text, "%.*e", (int)(rnd() % 20), v);
         same_as_strtod(text);
-        snprintf(text, sizeof text, "%llu.%llu", (unsigned long long)(rnd() % 100000), (unsigned long long)(rnd() % 1000000000000ULL));
+        snprintf(text, sizeof text, "%llu.%llu", (unsigned long long)(rnd() % 100000),
+                 (unsigned long long)(rnd() % 1000000000000ULL));
         same_as_strtod(text);
-        snprintf(text, sizeof text, "%llue%d", (unsigned long long)rnd(), (int)(rnd() % 60) - 30);
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)rnd(),
+                 (int)(rnd() % 60) - 30);
         same_as_strtod(text);
     }
 }
@@ -60,19 +85,36 @@ TEST(kinds)
     static const struct {
         const char *text;
         enum bento_number_kind kind;
-    } cells[] = { { "5", BENTO_NUMBER_INT }, { " 5 ", BENTO_NUMBER_INT }, { "+5", BENTO_NUMBER_INT }, { "007", BENTO_NUMBER_INT },
-                  { "-9223372036854775808", BENTO_NUMBER_INT }, { "9223372036854775808", BENTO_NUMBER_UINT },
-                  { "18446744073709551615", BENTO_NUMBER_UINT }, { "18446744073709551616", BENTO_NUMBER_HUGE },
-                  { "-9223372036854775809", BENTO_NUMBER_HUGE }, { "1e5", BENTO_NUMBER_FLOAT }, { ".5", BENTO_NUMBER_FLOAT },
-                  { "5.", BENTO_NUMBER_FLOAT }, { "inf", BENTO_NUMBER_FLOAT }, { "-Infinity", BENTO_NUMBER_FLOAT },
-                  { "", BENTO_NUMBER_NONE }, { " ", BENTO_NUMBER_NONE }, { "1e", BENTO_NUMBER_NONE }, { "1_000", BENTO_NUMBER_NONE },
-                  { "0x10", BENTO_NUMBER_NONE }, { "1 2", BENTO_NUMBER_NONE }, { ".", BENTO_NUMBER_NONE }, { "-", BENTO_NUMBER_NONE },
-                  { "1e999", BENTO_NUMBER_NONE }, { "nan", BENTO_NUMBER_NONE } };
+    } cells[] = { { "5", BENTO_NUMBER_INT },
+                  { " 5 ", BENTO_NUMBER_INT },
+                  { "+5", BENTO_NUMBER_INT },
+                  { "007", BENTO_NUMBER_INT },
+                  { "-9223372036854775808", BENTO_NUMBER_INT },
+                  { "9223372036854775808", BENTO_NUMBER_UINT },
+                  { "18446744073709551615", BENTO_NUMBER_UINT },
+                  { "18446744073709551616", BENTO_NUMBER_HUGE },
+                  { "-9223372036854775809", BENTO_NUMBER_HUGE },
+                  { "1e5", BENTO_NUMBER_FLOAT },
+                  { ".5", BENTO_NUMBER_FLOAT },
+                  { "5.", BENTO_NUMBER_FLOAT },
+                  { "inf", BENTO_NUMBER_FLOAT },
+                  { "-Infinity", BENTO_NUMBER_FLOAT },
+                  { "", BENTO_NUMBER_NONE },
+                  { " ", BENTO_NUMBER_NONE },
+                  { "1e", BENTO_NUMBER_NONE },
+                  { "1_000", BENTO_NUMBER_NONE },
+                  { "0x10", BENTO_NUMBER_NONE },
+                  { "1 2", BENTO_NUMBER_NONE },
+                  { ".", BENTO_NUMBER_NONE },
+                  { "-", BENTO_NUMBER_NONE },
+                  { "1e999", BENTO_NUMBER_NONE },
+                  { "nan", BENTO_NUMBER_NONE } };
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
         struct bento_number n = bento_number_cell(bento_str_of(cells[i].text));
         check_done++;
         if (n.kind != cells[i].kind)
-            CHECK_FAIL_("'%s' is of kind %d, wanted %d", cells[i].text, (int)n.kind, (int)cells[i].kind);
+            CHECK_FAIL_("'%s' is of kind %d, wanted %d", cells[i].text, (int)n.kind,
+                        (int)cells[i].kind);
     }
     struct bento_number n;
     const char *end;
@@ -86,9 +128,21 @@ TEST(repr)
     static const struct {
         double value;
         const char *want;
-    } cases[] = { { 2.5, "2.5" }, { 1, "1.0" }, { 0, "0.0" }, { -0.0, "-0.0" }, { 1e16, "1e+16" }, { 123456789012345680.0, "1.2345678901234568e+17" },
-                  { 1e15, "1000000000000000.0" }, { 0.0001, "0.0001" }, { 0.00001, "1e-05" }, { 1e300, "1e+300" }, { 1e-300, "1e-300" },
-                  { 0.1, "0.1" }, { 0.30000000000000004, "0.30000000000000004" }, { 123.456, "123.456" }, { 5e-324, "5e-324" } };
+    } cases[] = { { 2.5, "2.5" },
+                  { 1, "1.0" },
+                  { 0, "0.0" },
+                  { -0.0, "-0.0" },
+                  { 1e16, "1e+16" },
+                  { 123456789012345680.0, "1.2345678901234568e+17" },
+                  { 1e15, "1000000000000000.0" },
+                  { 0.0001, "0.0001" },
+                  { 0.00001, "1e-05" },
+                  { 1e300, "1e+300" },
+                  { 1e-300, "1e-300" },
+                  { 0.1, "0.1" },
+                  { 0.30000000000000004, "0.30000000000000004" },
+                  { 123.456, "123.456" },
+                  { 5e-324, "5e-324" } };
     char to[32];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t n = bento_number_repr(cases[i].value, to);
