@@ -263,58 +263,83 @@ static const struct cell *cell_at(const struct column_view *v, size_t row)
 }
 
 struct tally {
-    size_t missing;
     size_t kinds[CELL_TEXT + 1];
     bool overflow_first; /* an integer beyond int64 before the first cell that is none */
-    bool huge_first;     /* likewise beyond uint64 (or below int64) */
-    bool negative;
 };
 
 static void count_cells(const struct column_view *v, struct tally *tally)
 {
     bool integers = true;
 
-    *tally = (struct tally){ 0 };
+    *tally = (struct tally){ .overflow_first = false };
     for (size_t row = 0; row < v->t->row_count; row++) {
         const struct cell *c = cell_at(v, row);
         tally->kinds[c->kind]++;
-        if (c->kind == CELL_MISSING)
-            continue;
-        if (c->kind == CELL_INT)
-            tally->negative = tally->negative || c->value.i < 0;
-        else if (c->kind == CELL_UINT)
+        if (c->kind == CELL_UINT || c->kind == CELL_HUGE)
             tally->overflow_first = tally->overflow_first || integers;
-        else if (c->kind == CELL_HUGE) {
-            tally->overflow_first = tally->overflow_first || integers;
-            tally->huge_first = tally->huge_first || integers;
-        } else {
+        else if (c->kind != CELL_MISSING && c->kind != CELL_INT)
             integers = false;
-        }
     }
-    tally->missing = tally->kinds[CELL_MISSING];
+}
+
+/* Whether a cell's text begins with a minus sign, which is all that the unsigned attempt
+ * looks at. */
+static bool begins_negative(const struct cell *c)
+{
+    if (c->json_float)
+        return signbit(c->value.real) != 0;
+    struct bento_str text = bento_str_trim(c->text);
+    return text.n && text.p[0] == '-';
+}
+
+/* The unsigned attempt, made when int64 has overflowed. UINT64; TEXT with *ret_raw when
+ * signs or missing cells conflict with it; TEXT when nothing holds the numbers; FLOAT64
+ * when a cell is no integer at all and other types are tried. */
+static enum bento_dtype try_unsigned(const struct column_view *v, bool *ret_raw)
+{
+    bool large = false;
+    bool negative = false;
+    bool missing = false;
+
+    for (size_t row = 0; row < v->t->row_count; row++) {
+        const struct cell *c = cell_at(v, row);
+        if (c->kind == CELL_MISSING)
+            missing = true;
+        else if (begins_negative(c))
+            negative = true;
+        else if (c->kind == CELL_HUGE)
+            return BENTO_DTYPE_TEXT;
+        else if (c->kind == CELL_UINT)
+            large = true;
+        else if (c->kind != CELL_INT)
+            return BENTO_DTYPE_FLOAT64;
+    }
+    *ret_raw = large && (negative || missing);
+    return *ret_raw || negative ? BENTO_DTYPE_TEXT : BENTO_DTYPE_UINT64;
 }
 
 /* *ret_raw: missing cells keep their text instead of becoming NaN. */
-static enum bento_dtype choose(const struct tally *t, size_t rows, bool *ret_raw)
+static enum bento_dtype
+choose(const struct column_view *v, const struct tally *t, bool *ret_raw)
 {
-    size_t present = rows - t->missing;
+    size_t missing = t->kinds[CELL_MISSING];
+    size_t present = v->t->row_count - missing;
     size_t integers = t->kinds[CELL_INT] + t->kinds[CELL_UINT] + t->kinds[CELL_HUGE];
 
     *ret_raw = false;
     if (present == 0)
         return BENTO_DTYPE_FLOAT64;
-    if (t->kinds[CELL_INT] == present && t->missing == 0)
+    if (t->kinds[CELL_INT] == present && missing == 0)
         return BENTO_DTYPE_INT64;
-    if (t->huge_first)
-        return BENTO_DTYPE_TEXT;
-    if (t->overflow_first && integers == present) {
-        *ret_raw = t->negative || t->missing;
-        return *ret_raw ? BENTO_DTYPE_TEXT : BENTO_DTYPE_UINT64;
+    if (t->overflow_first) {
+        enum bento_dtype dtype = try_unsigned(v, ret_raw);
+        if (dtype != BENTO_DTYPE_FLOAT64)
+            return dtype;
     }
     if (integers + t->kinds[CELL_FLOAT] == present)
         return BENTO_DTYPE_FLOAT64;
     if (t->kinds[CELL_BOOL] == present)
-        return t->missing ? BENTO_DTYPE_BOOL_MISSING : BENTO_DTYPE_BOOL;
+        return missing ? BENTO_DTYPE_BOOL_MISSING : BENTO_DTYPE_BOOL;
     return BENTO_DTYPE_TEXT;
 }
 
@@ -452,8 +477,8 @@ bento_rc frame_from_table(struct bento_frames *f,
             column->name_size = name.n;
         }
         count_cells(&view, &tally);
-        column->dtype = frame_wants_text(f, name, i) ? BENTO_DTYPE_TEXT
-                                                     : choose(&tally, t->row_count, &raw);
+        column->dtype =
+            frame_wants_text(f, name, i) ? BENTO_DTYPE_TEXT : choose(&view, &tally, &raw);
         bool filled = column->dtype == BENTO_DTYPE_TEXT ? fill_text(f, &view, column, raw)
                                                         : fill_fixed(f, &view, column);
         if (!filled || (name.p && !column->name))

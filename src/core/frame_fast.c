@@ -11,7 +11,7 @@
 #include "core/frame.h"
 
 #define WIDTH_MAX 4096
-#define EXACT_MAX 9007199254740992.0 /* integers up to here are exact as doubles */
+#define EXACT_MAX 9007199254740992.0 /* integers below are exact as doubles */
 
 struct fast {
     struct bento_frames *f;
@@ -75,7 +75,7 @@ static bool cell(struct fast *x, size_t i)
             return false;
         if (number.kind == BENTO_NUMBER_FLOAT)
             x->real[i] |= 1;
-        else if (number.kind != BENTO_NUMBER_INT || fabs(number.real) > EXACT_MAX)
+        else if (number.kind != BENTO_NUMBER_INT || fabs(number.real) >= EXACT_MAX)
             return false;
         value = number.real;
     }
