@@ -6,7 +6,6 @@ import random
 import numpy as np
 import pandas as pd
 import pytest
-
 from bentoml import _core, _frames_reference
 from bentoml.adapters.dataframe_input import build_frame
 

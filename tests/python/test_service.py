@@ -4,9 +4,8 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 import bentoml
+import pytest
 from bentoml.adapters import BaseInputAdapter, DataframeInput, JsonInput, JsonOutput, StringInput
 from bentoml.exceptions import BentoMLConfigException, BentoMLException, FailedPrecondition, InvalidArgument, NotFound
 from bentoml.frameworks.sklearn import SklearnModelArtifact
