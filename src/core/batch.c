@@ -13,6 +13,9 @@
 
 #include <math.h>
 
+#define CROWD                                                                           \
+    8 /* executions of one that would run at once: beyond, larger batches pay even with \
+         idle workers */
 #define FORGET     0.98 /* weight of a sample per later sample */
 #define TAIL_STEP  0.05 /* of the quantile estimate */
 #define TAIL_SHARE 0.95
@@ -247,7 +250,10 @@ struct bento_batch_decision bento_batch_decide(struct bento_batch *batch,
     }
     if (await_returning(batch, v, n, &wake))
         return decide(BENTO_BATCH_WAIT, n, wake);
-    if (v->idle > 1)
+    /* An idle worker costs nothing only while there is processor time to spare. When
+     * requests arrive so fast that running them singly would take more than CROWD
+     * workers, the fixed cost per batch is what limits throughput. */
+    if (v->idle > 1 && rate_now(batch, v->now_ns) * curve(batch, 1) < CROWD)
         return decide(BENTO_BATCH_GO, n, 0);
     if (hold(batch, v, n, &wake))
         return decide(BENTO_BATCH_WAIT, n, wake);

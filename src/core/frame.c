@@ -456,8 +456,8 @@ bento_rc frame_from_table(struct bento_frames *f,
                           const struct bento_frame **ret,
                           struct bento_error *err)
 {
-    size_t width;
-    size_t skip;
+    size_t width = 0;
+    size_t skip = 0;
     bento_rc rc = measure(t, &width, &skip, err);
 
     if (rc != BENTO_OK)

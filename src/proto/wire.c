@@ -44,7 +44,7 @@ static bento_rc read_fixed(const void *frame,
                            size_t size,
                            struct bento_error *err)
 {
-    struct bento_wire_header header;
+    struct bento_wire_header header = { 0 };
     bento_rc rc = bento_wire_check(frame, n, &header, err);
 
     if (rc != BENTO_OK)
@@ -77,7 +77,7 @@ bento_rc bento_wire_read_job(const void *frame,
                              const struct bento_wire_entry **ret_entries,
                              struct bento_error *err)
 {
-    struct bento_wire_job job;
+    struct bento_wire_job job = { .header = { 0 } };
     bento_rc rc = read_fixed(frame, n, BENTO_WIRE_JOB, &job, sizeof job, err);
 
     if (rc != BENTO_OK)
@@ -108,7 +108,7 @@ bento_rc bento_wire_read_result(const void *frame,
                                 struct bento_str *ret_body,
                                 struct bento_error *err)
 {
-    struct bento_wire_result result;
+    struct bento_wire_result result = { .header = { 0 } };
     bento_rc rc = read_fixed(frame, n, BENTO_WIRE_RESULT, &result, sizeof result, err);
 
     if (rc != BENTO_OK)
@@ -135,7 +135,7 @@ bento_rc bento_wire_read_done(const void *frame,
                               struct bento_wire_done *ret,
                               struct bento_error *err)
 {
-    struct bento_wire_done done;
+    struct bento_wire_done done = { .header = { 0 } };
     bento_rc rc = read_fixed(frame, n, BENTO_WIRE_JOB_DONE, &done, sizeof done, err);
 
     if (rc == BENTO_OK)
@@ -223,8 +223,8 @@ bool bento_wire_meta_header(const void *meta,
                             struct bento_wire_pair *ret)
 {
     struct bento_str method;
-    struct bento_str target;
-    uint32_t count;
+    struct bento_str target = { NULL, 0 };
+    uint32_t count = 0;
 
     if (bento_wire_meta_read(meta, n, &method, &target, &count, NULL) != BENTO_OK ||
         index >= count)

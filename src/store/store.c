@@ -304,7 +304,7 @@ static void sweep_scratch(const char *repository)
             continue;
         if (kill((pid_t)pid, 0) == 0 || errno != ESRCH)
             continue;
-        (void)snprintf(path, sizeof path, "%s/%s", repository, entry->d_name);
+        (void)snprintf(path, sizeof path, "%.3000s/%.300s", repository, entry->d_name);
         (void)bento_fs_remove_tree(path, NULL);
     }
     if (dir)
@@ -328,15 +328,17 @@ bento_store_scratch(struct bento_store *store, char **ret_path, struct bento_err
     return *ret_path ? BENTO_OK : bento_fail(err, BENTO_ENOMEM, "out of memory");
 }
 
-static void now_text(char to[40], bool iso)
+static void now_text(char to[48], bool iso)
 {
     struct timespec now;
     struct tm parts;
+    char seconds[32] = "";
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &parts);
-    size_t n = strftime(to, 32, iso ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
-    (void)snprintf(to + n, 40 - n, ".%06ld%s", now.tv_nsec / 1000, iso ? "Z" : "");
+    (void)strftime(seconds, 24, iso ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
+    (void)snprintf(to, 48, "%.23s.%06u%s", seconds,
+                   (unsigned)(now.tv_nsec / 1000) % 1000000u, iso ? "Z" : "");
 }
 
 static bento_rc insert_row(struct bento_store *store,
@@ -346,8 +348,8 @@ static bento_rc insert_row(struct bento_store *store,
                            const char *metadata,
                            struct bento_error *err)
 {
-    char created[40];
-    char updated[40];
+    char created[48];
+    char updated[48];
     char status[128];
     sqlite3_stmt *s;
 
