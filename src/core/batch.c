@@ -185,12 +185,12 @@ static bool await_returning(const struct bento_batch *batch,
     double window = 3 * batch->theta_ns + RETURN_MIN;
     double one = curve(batch, 1);
 
-    if (!v->returning || batch->theta_ns >= 0.2 * one || v->return_due_ns <= v->now_ns)
+    if (!v->returning || batch->theta_ns >= 0.5 * one || v->return_due_ns <= v->now_ns)
         return false;
     double rest = min_of((double)(v->next_free_ns - v->now_ns), curve(batch, n));
     if (v->next_free_ns == INT64_MAX || rest <= 0)
         rest = curve(batch, n);
-    if ((double)n * window >= 0.5 * v->returning * rest)
+    if ((double)n * window >= 2.0 * v->returning * rest)
         return false;
     *ret_wake = v->return_due_ns;
     return true;
