@@ -1,4 +1,5 @@
-/* Replays every file of the folders and files named on the command line through the fuzz target: corpora as plain tests. */
+/* Replays every file of the folders and files named on the command line through the fuzz
+ * target: corpora as plain tests. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -71,7 +71,7 @@ def main():
     preset("debug")
     asan = preset("asan")
     preset("tsan", "runtime")
-    flags = ["-q", "-rs", "-p", "no:cacheprovider"]
+    flags = ["-rs", "-p", "no:cacheprovider"]
     run("python tests", [python, "-m", "pytest", *flags, "tests/python"], count=pytest)
     run("end-to-end (wheel)", [python, "-m", "pytest", *flags, "tests/e2e"], count=pytest)
     if asan:

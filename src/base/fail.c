@@ -53,6 +53,9 @@ int bento_rc_grpc(bento_rc code)
     return 2;
 }
 
+static void format_cut(char *to, size_t size, const char *fmt, va_list args)
+    BENTO_PRINTF(3, 0);
+
 /* Formats into a fixed buffer; a cut never leaves half of an UTF-8 sequence. */
 static void format_cut(char *to, size_t size, const char *fmt, va_list args)
 {
