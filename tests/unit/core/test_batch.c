@@ -102,7 +102,7 @@ TEST(returning_clients_are_awaited)
 {
     struct bento_batch batch = trained(4000, 20000, 2000, 600000);
     struct bento_batch_view v = view(2, 2, 20000);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 5000; i++)
         bento_batch_return(&batch, 30000);
     v.idle_connections = v.returning = 60;
     v.return_due_ns = v.now_ns + 80000;
