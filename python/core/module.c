@@ -269,6 +269,9 @@ static struct PyModuleDef core_module = {
     .m_clear = core_clear,
 };
 
+/* CPython before 3.9 does not export it by itself. */
+__attribute__((visibility("default"))) PyMODINIT_FUNC PyInit__core(void);
+
 PyMODINIT_FUNC PyInit__core(void)
 {
     return PyModuleDef_Init(&core_module);
