@@ -24,6 +24,9 @@
 
 #define DIRECT_READ_MIN \
     16384 /* body bytes still missing for which reading in place pays */
+#define DRAIN_IDLE_NS                                                                   \
+    200000000 /* a client that was active lately gets one more answer, with Connection: \
+                 close */
 #define LINGER_BYTES (1u << 20)
 
 struct conn {
@@ -211,7 +214,8 @@ conn_write_answer(struct conn *conn, struct exchange *x, const struct answer *an
     char id[36];
 
     exchange_id(x, id);
-    bool more = !conn->eof || conn->pending.n; /* a half-closed client may have pipelined */
+    bool more =
+        !conn->eof || conn->pending.n; /* a half-closed client may have pipelined */
     bool keep = x->keep_alive && !answer->close && more && !server->draining &&
                 bento_http1_state(conn->parser) == BENTO_HTTP1_COMPLETE;
     conn->close_after = !keep;
@@ -441,7 +445,8 @@ static void on_end(struct conn *conn, ssize_t nread)
     (void)uv_read_stop((uv_stream_t *)&conn->tcp);
     conn->reading = false;
     if (nread == UV_EOF && conn->busy) {
-        return; /* what it has sent is still answered; conn_answered closes behind the last */
+        return; /* what it has sent is still answered; conn_answered closes behind the
+                   last */
     }
     if (nread == UV_EOF && (conn->out.n || conn->sending.n) && !conn->lingering)
         return;
@@ -574,9 +579,12 @@ static void close_phase(struct server *server, enum phase phase)
         conn_close(conn_of(head->next));
 }
 
-void conn_drain(struct server *server)
+void conn_drain(struct server *server, int64_t now_ns)
 {
-    close_phase(server, PHASE_IDLE);
+    struct wait_link *head = &server->waits.heads[PHASE_IDLE];
+
+    while (head->next != head && now_ns - head->next->since_ns >= DRAIN_IDLE_NS)
+        conn_close(conn_of(head->next));
 }
 
 void conn_close_all(struct server *server)

@@ -127,10 +127,11 @@ static bool in_flight(const struct server *server)
     for (size_t i = 0; i < server->service.api_count; i++)
         if (server->apis[i].live_first || server->apis[i].running)
             return true;
-    const size_t *count = server->waits.count;
-    return count[PHASE_HEAD] + count[PHASE_BODY] + count[PHASE_EXEC] +
-               count[PHASE_WRITE] >
-           0;
+    size_t open = 0;
+    for (int phase = PHASE_IDLE; phase <= PHASE_WRITE; phase++)
+        open += server->waits.count[phase]; /* idle ones are closed by conn_drain when
+                                               they have been so for a moment */
+    return open > 0;
 }
 
 void server_drain(struct server *server)
@@ -145,7 +146,7 @@ void server_drain(struct server *server)
         BENTO_LOG_INFO, "serve",
         BENTO_LOG_M("stopping: no new connections, requests in flight are answered"));
     stop_listening(server);
-    conn_drain(server);
+    conn_drain(server, bento_now_ns());
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -165,7 +166,7 @@ static void on_tick(uv_timer_t *timer)
     for (size_t i = 0; i < server->service.api_count; i++)
         api_expire(&server->apis[i], now);
     if (server->draining && !server->stopped) {
-        conn_drain(server);
+        conn_drain(server, now);
         if (!in_flight(server) || now >= server->drain_until_ns)
             server_stop(server);
     }

@@ -68,8 +68,10 @@ struct server {
 void conn_accept(struct server *server, int status);
 /* Closes connections that are over a limit. */
 void conn_check_limits(struct server *server, int64_t now_ns);
-/* Closes connections without a request in flight; the others close after their answer. */
-void conn_drain(struct server *server);
+/* Closes connections that have been idle for a moment. Busy ones, and those whose next
+ * request may be on its way, close after their next answer, which says so: no request
+ * meets a closed connection. */
+void conn_drain(struct server *server, int64_t now_ns);
 void conn_close_all(struct server *server);
 /* Connections replied to at or after `since_ns` by that API and waiting for their next
  * request; *ret_due is when the last of them was replied to. */

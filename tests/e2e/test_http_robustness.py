@@ -195,7 +195,7 @@ def load(server, seconds, answers, stop):
                 s.sendall(request("POST", "/predict", JSON, ROW, close=False))
                 answer = read_answer(stream)
                 answers[-1] = answer and answer[0]
-                if answer and answer[1].get("connection") == "close":
+                if answer is None or answer[1].get("connection") == "close":
                     return
     except ConnectionError:
         pass
@@ -229,9 +229,7 @@ def test_killed_worker_loses_no_request(start):
 def test_drain_answers_everything(start):
     server = start("IrisClassifier:latest", "--workers", "2")
     statuses = run_load(server, 10.0, lambda: server.process.send_signal(signal.SIGTERM))
-    # Each client's last request may meet a connection that was idle when it was closed; all that were taken are answered.
-    lost = [s for s in statuses if s is None]
-    assert set(statuses) <= {200, None} and len(lost) <= 12
+    assert statuses.count(200) > 100 and set(statuses) == {200}, "%d of %d lost" % (statuses.count(None), len(statuses))
     assert server.stop() == 0
 
 
