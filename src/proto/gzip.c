@@ -71,6 +71,8 @@ bento_gunzip(const void *p, size_t n, struct bento_buf *to, struct bento_error *
             break;
         if (code == Z_STREAM_END)
             (void)inflateReset(&z); /* another member follows */
+        else if (code == Z_MEM_ERROR)
+            rc = bento_fail(err, BENTO_ENOMEM, "no memory for a gzip body");
         else if ((code != Z_OK && code != Z_BUF_ERROR) ||
                  (before_in == z.avail_in && before_out == to->n))
             rc = bento_fail(err, BENTO_EPARSE, "gzip body is broken or cut off");
