@@ -3,12 +3,21 @@
  * process.
  *
  * A worker process inherits these descriptors (numbers in the environment variable
- * BENTO_LINK as "version:ctl:area:ring:wake:done", decimal): ctl   a stream socket: the
- * worker says hello (one JSON line) when the service is loaded or has failed to load; end
- * of file means that the server is gone area  memfd of all request blocks, mapped
- * read-only ring  memfd of this link: control words, job ring, completion ring, one
- * started byte per entry wake  eventfd the worker sleeps on done  eventfd the server
- * sleeps on
+ * BENTO_LINK as "version:ctl:area:ring:wake:done", decimal):
+ *   ctl   a stream socket: the worker says hello (one JSON line) when the service is
+ *         loaded or has failed to load; end of file means that the server is gone
+ *   area  memory file of all request blocks, read-only
+ *   ring  memory file of this link: control words, job ring, completion ring, one
+ *         started byte per entry
+ *   wake  eventfd the worker sleeps on
+ *   done  eventfd the server sleeps on
+ * They are closed when the process executes another program.
+ *
+ * The hello line is an object with "wire" (BENTO_WIRE_VERSION) and "version" (of the
+ * bentoml package), or with "error": one line that says why the service cannot be loaded.
+ *
+ * Between two jobs of a busy time a worker looks for the next one for some microseconds
+ * before it sleeps: BENTO_SPIN_US in the environment, by default 20, 0 on one processor.
  *
  * Threads: one thread uses the link. bento_worker_wait may be called without Python's
  * lock.
@@ -107,9 +116,9 @@ bool bento_worker_header(const struct bento_worker_request *request,
 /* From now on request i counts as started: if this process dies it is not run again
  * elsewhere. */
 void bento_worker_started(struct bento_worker *worker, uint32_t i);
-/* Answers request i, exactly once per request; splits large bodies and waits for room
- * (BENTO_ECANCELED when the server is gone). The server is woken at most once per job or
- * when the ring fills, unless flush is set. */
+/* Answers request i, exactly once per request (BENTO_EINVAL the second time); splits
+ * large bodies and waits for room (BENTO_ECANCELED when the server is gone). The server
+ * is woken at most once per job or when the ring fills, unless flush is set. */
 bento_rc bento_worker_reply(struct bento_worker *worker,
                             uint32_t i,
                             const struct bento_worker_answer *answer,

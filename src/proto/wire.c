@@ -10,6 +10,22 @@ _Static_assert(sizeof(struct bento_wire_result) == 40, "layout is part of the pr
 _Static_assert(sizeof(struct bento_wire_done) == 40, "layout is part of the protocol");
 _Static_assert(sizeof(struct bento_wire_meta) == 16, "layout is part of the protocol");
 
+static bento_rc
+check_header(const struct bento_wire_header *header, size_t n, struct bento_error *err)
+{
+    if (header->magic != BENTO_WIRE_MAGIC)
+        return bento_fail(err, BENTO_ECORRUPT, "worker link: no frame starts here");
+    if (header->version != BENTO_WIRE_VERSION)
+        return bento_fail(err, BENTO_ECORRUPT,
+                          "worker link: frame version %u, ours is %d", header->version,
+                          BENTO_WIRE_VERSION);
+    if (header->size < sizeof *header || header->size > n)
+        return bento_fail(err, BENTO_ECORRUPT,
+                          "worker link: frame says %u bytes, %zu are there", header->size,
+                          n);
+    return BENTO_OK;
+}
+
 bento_rc bento_wire_check(const void *frame,
                           size_t n,
                           struct bento_wire_header *ret,
@@ -22,21 +38,14 @@ bento_rc bento_wire_check(const void *frame,
                           "worker link: frame of %zu bytes is shorter than its header",
                           n);
     memcpy(&header, frame, sizeof header);
-    if (header.magic != BENTO_WIRE_MAGIC)
-        return bento_fail(err, BENTO_ECORRUPT, "worker link: no frame starts here");
-    if (header.version != BENTO_WIRE_VERSION)
-        return bento_fail(err, BENTO_ECORRUPT,
-                          "worker link: frame version %u, ours is %d", header.version,
-                          BENTO_WIRE_VERSION);
-    if (header.size < sizeof header || header.size > n)
-        return bento_fail(err, BENTO_ECORRUPT,
-                          "worker link: frame says %u bytes, %zu are there", header.size,
-                          n);
-    *ret = header;
-    return BENTO_OK;
+    bento_rc rc = check_header(&header, n, err);
+    if (rc == BENTO_OK)
+        *ret = header;
+    return rc;
 }
 
-/* Checks the header and copies the fixed part of a frame of that type. */
+/* Copies the fixed part of a frame of that type and checks the copy: the other side may
+ * write to the frame meanwhile, so nothing that was checked is read again. */
 static bento_rc read_fixed(const void *frame,
                            size_t n,
                            enum bento_wire_type type,
@@ -44,18 +53,19 @@ static bento_rc read_fixed(const void *frame,
                            size_t size,
                            struct bento_error *err)
 {
-    struct bento_wire_header header = { 0 };
-    bento_rc rc = bento_wire_check(frame, n, &header, err);
+    struct bento_wire_header header;
 
-    if (rc != BENTO_OK)
-        return rc;
-    if (header.type != type || header.size < size)
-        return bento_fail(
-            err, BENTO_ECORRUPT,
-            "worker link: frame type %u of %u bytes is not what was expected",
-            header.type, header.size);
+    if (n < size)
+        return bento_fail(err, BENTO_ECORRUPT,
+                          "worker link: frame of %zu bytes, its type has %zu", n, size);
     memcpy(to, frame, size);
-    return BENTO_OK;
+    memcpy(&header, to, sizeof header);
+    bento_rc rc = check_header(&header, n, err);
+    if (rc == BENTO_OK && (header.type != type || header.size < size))
+        rc = bento_fail(err, BENTO_ECORRUPT,
+                        "worker link: frame type %u of %u bytes is not what was expected",
+                        header.type, header.size);
+    return rc;
 }
 
 static bool entry_fits(const struct bento_wire_entry *entry, uint64_t area_size)

@@ -6,7 +6,7 @@
  * descriptors inherited, waits for each hello, hands jobs over through shared memory and
  * reports what comes back. A worker that dies, breaks the protocol or overruns the time
  * limit of a job is replaced: at once the first time, after a growing pause when it dies
- * young.
+ * young. It is killed together with the processes that it started.
  *
  * Invariants:
  *  1. Every ticket of a submitted job is reported exactly once as finished: a last piece
@@ -55,6 +55,9 @@ struct bento_pool_done {
 struct bento_pool_stats {
     uint32_t live;     /* ready to work */
     uint64_t restarts; /* workers replaced */
+    uint64_t timeouts; /* of those: over the time limit of a job or of the start */
+    uint64_t corrupt;  /* of those: broke the protocol */
+    uint64_t jobs;     /* handed over */
 };
 
 struct bento_pool_callbacks {
@@ -78,6 +81,12 @@ struct bento_pool_options {
     uint64_t area_size;
     int64_t timeout_ns; /* of one job; 0: none */
     bool batch_rerun;
+    int64_t start_timeout_ns; /* to load the service; 0: 120 s */
+    int64_t stop_grace_ns;    /* from bento_pool_stop to SIGTERM; 0: 2 s. SIGKILL follows
+                                 3 s later */
+    const char *version;      /* what the worker's bentoml must be; NULL: anything */
+    const char *const *environment; /* "NAME=value" for workers, NULL at the end; may be
+                                       NULL */
     const struct bento_pool_callbacks *callbacks;
     void *arg;
 };
@@ -94,8 +103,8 @@ bento_rc bento_pool_start(uv_loop_t *loop,
                           const struct bento_pool_options *options,
                           struct bento_pool **ret,
                           struct bento_error *err);
-/* Idle workers end at once, busy ones after their job; then SIGTERM, then SIGKILL.
- * on_stopped is called once, later. */
+/* Idle workers end at once, busy ones after their job; after stop_grace_ns SIGTERM, then
+ * SIGKILL. on_stopped is called once, later; what was not answered is reported before. */
 void bento_pool_stop(struct bento_pool *pool);
 /* After on_stopped. NULL is fine. */
 void bento_pool_free(struct bento_pool *pool);
@@ -108,5 +117,7 @@ bento_rc bento_pool_submit(struct bento_pool *pool,
                            const struct bento_pool_job *job,
                            struct bento_error *err);
 void bento_pool_stats(const struct bento_pool *pool, struct bento_pool_stats *ret);
+/* Process ids of the workers that run now, at most `max`; how many were written. */
+uint32_t bento_pool_pids(const struct bento_pool *pool, int *to, uint32_t max);
 
 #endif

@@ -1,4 +1,11 @@
-/* Shared-memory rings; see ring.h. */
+/*
+ * Shared-memory rings; see ring.h.
+ *
+ * Memory order: indexes are published with release and read with acquire. Both sides of
+ * a sleep flag use read-modify-write operations, which are totally ordered on the flag:
+ * either the waker sees that somebody sleeps, or the sleeper's operation came later and
+ * with it the sleeper sees what was published before.
+ */
 #include "runtime/ring.h"
 
 #include "proto/wire.h"
@@ -109,8 +116,8 @@ void bento_ring_release(struct bento_ring *ring, uint64_t n)
 
 bool bento_ring_sleep(struct bento_ring *ring)
 {
-    atomic_store_explicit(&ring->shared->consumer_sleeps, 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    (void)atomic_exchange_explicit(&ring->shared->consumer_sleeps, 1,
+                                   memory_order_acq_rel);
     return atomic_load_explicit(&ring->shared->tail, memory_order_acquire) == ring->head;
 }
 
@@ -121,22 +128,18 @@ void bento_ring_awake(struct bento_ring *ring)
 
 bool bento_ring_must_wake(struct bento_ring *ring)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!atomic_load_explicit(&ring->shared->consumer_sleeps, memory_order_relaxed))
-        return false;
     return atomic_exchange_explicit(&ring->shared->consumer_sleeps, 0,
-                                    memory_order_relaxed) != 0;
+                                    memory_order_acq_rel) != 0;
 }
 
 void bento_ring_want_room(struct bento_ring *ring, bool wanted)
 {
-    atomic_store_explicit(&ring->shared->producer_sleeps, wanted, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    (void)atomic_exchange_explicit(&ring->shared->producer_sleeps, wanted,
+                                   memory_order_acq_rel);
 }
 
 bool bento_ring_room_wanted(struct bento_ring *ring)
 {
-    atomic_thread_fence(memory_order_seq_cst);
     return atomic_exchange_explicit(&ring->shared->producer_sleeps, 0,
-                                    memory_order_relaxed) != 0;
+                                    memory_order_acq_rel) != 0;
 }

@@ -13,8 +13,8 @@
  * trusts only that. The other side's word is read once per operation and checked:
  * anything impossible is BENTO_ECORRUPT.
  *  3. A frame's content is only as good as the reader's checks of it (proto/wire.h).
- *  4. Sleep protocol: set the flag, fence, look again, sleep; the other side publishes,
- * fences, then tests the flag.
+ *  4. Sleep protocol: set the flag, look again, sleep; the other side publishes, then
+ * takes the flag; both by an atomic exchange, so that one of the two sees the other.
  */
 #ifndef BENTO_RUNTIME_RING_H
 #define BENTO_RUNTIME_RING_H

@@ -8,9 +8,10 @@
 #include "bento/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,10 +19,16 @@
 
 #include "base/alloc.h"
 #include "os/clock.h"
+#include "os/process.h"
+#include "os/shm.h"
 #include "runtime/link.h"
 
-#define SPIN_NS      20000   /* look this long before sleeping, while there is traffic */
+#define SPIN_NS      20000 /* look this long before sleeping, while there is traffic */
+#define SPIN_MAX_US  100000
 #define SPIN_TRAFFIC 2000000 /* traffic: a job ended less than this ago */
+#define FRAME_MAX                    \
+    (sizeof(struct bento_wire_job) + \
+     BENTO_WIRE_ENTRIES_MAX * sizeof(struct bento_wire_entry))
 #define PIECE_MAX    (256u << 10)
 #define ROOM_WAIT_MS 100
 
@@ -42,27 +49,26 @@ struct bento_worker {
     struct bento_ring jobs;
     struct bento_ring results;
     struct bento_wire_job job;
-    struct bento_wire_entry *entries; /* BENTO_WIRE_ENTRIES_MAX */
+    char *frame;                            /* copy of the job frame, FRAME_MAX bytes */
+    const struct bento_wire_entry *entries; /* inside */
+    unsigned char answered[BENTO_WIRE_ENTRIES_MAX];
+    int64_t spin_ns;
     int64_t last_job_ns;
     bool in_job;
 };
 
 static bento_rc
-map_fd(int fd, int protection, uint64_t *ret_size, void **ret, struct bento_error *err)
+map_fd(int fd, bool writable, uint64_t *ret_size, void **ret, struct bento_error *err)
 {
     struct stat st;
 
-    if (fstat(fd, &st) != 0 || st.st_size <= 0)
-        return bento_fail_os(err, BENTO_EIO, errno,
-                             "worker link: descriptor %d is no memory file", fd);
-    void *map =
-        mmap(NULL, (size_t)st.st_size, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (map == MAP_FAILED)
-        return bento_fail_os(err, BENTO_EIO, errno,
-                             "worker link: cannot map descriptor %d", fd);
-    *ret = map;
-    *ret_size = (uint64_t)st.st_size;
-    return BENTO_OK;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+        return bento_fail(err, BENTO_EIO, "worker link: descriptor %d is no memory file",
+                          fd);
+    bento_rc rc = bento_shm_map(fd, (uint64_t)st.st_size, writable, ret, err);
+    if (rc == BENTO_OK)
+        *ret_size = (uint64_t)st.st_size;
+    return rc;
 }
 
 static bento_rc
@@ -94,17 +100,24 @@ static bento_rc map_link(struct bento_worker *w, struct bento_error *err)
 {
     uint64_t size;
     void *map;
-    bento_rc rc = map_fd(w->area_fd, PROT_READ, &w->area_size, &map, err);
+    bento_rc rc = map_fd(w->area_fd, false, &w->area_size, &map, err);
 
     if (rc != BENTO_OK)
         return rc;
     w->area = map;
-    rc = map_fd(w->ring_fd, PROT_READ | PROT_WRITE, &size, &map, err);
+    rc = map_fd(w->ring_fd, true, &size, &map, err);
     if (rc != BENTO_OK)
         return rc;
+    if (size != BENTO_LINK_SIZE) {
+        bento_shm_unmap(map, size);
+        return bento_fail(err, BENTO_EINVAL,
+                          "worker link: server and worker are of different builds");
+    }
     w->shared = map;
-    if (size != BENTO_LINK_SIZE || w->shared->magic != BENTO_LINK_MAGIC ||
-        w->shared->version != BENTO_WIRE_VERSION)
+    if (w->shared->magic != BENTO_LINK_MAGIC ||
+        w->shared->version != BENTO_WIRE_VERSION ||
+        w->shared->jobs_size != BENTO_LINK_JOBS ||
+        w->shared->results_size != BENTO_LINK_RESULTS)
         return bento_fail(err, BENTO_EINVAL,
                           "worker link: server and worker are of different builds");
     char *data = (char *)(w->shared + 1);
@@ -112,6 +125,27 @@ static bento_rc map_link(struct bento_worker *w, struct bento_error *err)
     bento_ring_attach(&w->results, &w->shared->results, data + BENTO_LINK_JOBS,
                       BENTO_LINK_RESULTS);
     return BENTO_OK;
+}
+
+/* How long to look for the next job before sleeping: nothing on a single processor,
+ * where it would only keep the server from running. */
+static int64_t spin_time(void)
+{
+    uint64_t us;
+    const char *text = getenv("BENTO_SPIN_US");
+
+    if (text && bento_parse_u64(bento_str_of(text), 0, SPIN_MAX_US, &us))
+        return (int64_t)us * 1000;
+    return bento_cpu_count() > 1 ? SPIN_NS : 0;
+}
+
+/* What user code starts must not hold the link open. */
+static void fds_keep(const struct bento_worker *w)
+{
+    const int fds[] = { w->ctl, w->area_fd, w->ring_fd, w->wake, w->done };
+
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        (void)fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 }
 
 bento_rc bento_worker_open(const char *link_text,
@@ -122,17 +156,19 @@ bento_rc bento_worker_open(const char *link_text,
 
     if (!w)
         return bento_fail(err, BENTO_ENOMEM, "out of memory");
-    w->entries = bento_calloc(BENTO_WIRE_ENTRIES_MAX, sizeof *w->entries);
-    bento_rc rc = w->entries ? read_fds(w, link_text ? link_text : "", err)
-                             : bento_fail(err, BENTO_ENOMEM, "out of memory");
+    w->spin_ns = spin_time();
+    w->frame = bento_alloc(FRAME_MAX);
+    bento_rc rc = w->frame ? read_fds(w, link_text ? link_text : "", err)
+                           : bento_fail(err, BENTO_ENOMEM, "out of memory");
     if (rc == BENTO_OK)
         rc = map_link(w, err);
     if (rc != BENTO_OK) {
         bento_worker_close(w);
         return rc;
     }
-    (void)prctl(PR_SET_PDEATHSIG,
-                SIGKILL); /* the server's end is ours; its socket tells the same, later */
+    fds_keep(w);
+    /* Ends an orphan that is inside user code; one that waits sees its socket close. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     *ret = w;
     return BENTO_OK;
 }
@@ -141,11 +177,9 @@ void bento_worker_close(struct bento_worker *w)
 {
     if (!w)
         return;
-    if (w->shared)
-        (void)munmap(w->shared, BENTO_LINK_SIZE);
-    if (w->area)
-        (void)munmap((void *)(uintptr_t)w->area, (size_t)w->area_size);
-    bento_free(w->entries);
+    bento_shm_unmap(w->shared, BENTO_LINK_SIZE);
+    bento_shm_unmap((void *)(uintptr_t)w->area, w->area_size);
+    bento_free(w->frame);
     bento_free(w);
 }
 
@@ -155,6 +189,8 @@ bento_worker_hello(struct bento_worker *w, const char *json, struct bento_error 
     struct bento_buf line;
     size_t sent = 0;
 
+    if (strchr(json, '\n'))
+        return bento_fail(err, BENTO_EINVAL, "worker link: a greeting is one line");
     bento_buf_init(&line, 16u << 20);
     bento_buf_adds(&line, json);
     bento_buf_addc(&line, '\n');
@@ -178,7 +214,6 @@ static bento_rc
 take(struct bento_worker *w, struct bento_worker_job *ret, struct bento_error *err)
 {
     const char *frame;
-    const struct bento_wire_entry *entries;
     struct bento_wire_header header;
     uint64_t n = 0;
     bento_rc rc = bento_ring_peek(&w->jobs, &frame, &n);
@@ -192,10 +227,15 @@ take(struct bento_worker *w, struct bento_worker_job *ret, struct bento_error *e
         return rc;
     if (header.type == BENTO_WIRE_SHUTDOWN)
         return BENTO_ECANCELED;
-    rc = bento_wire_read_job(frame, n, w->area_size, &w->job, &entries, err);
+    if (n > FRAME_MAX)
+        return bento_fail(err, BENTO_ECORRUPT, "worker link: job frame of %llu bytes",
+                          (unsigned long long)n);
+    memcpy(w->frame, frame, (size_t)n);
+    rc =
+        bento_wire_read_job(w->frame, (size_t)n, w->area_size, &w->job, &w->entries, err);
     if (rc != BENTO_OK)
         return rc;
-    memcpy(w->entries, entries, w->job.count * sizeof *entries);
+    memset(w->answered, 0, w->job.count);
     atomic_store_explicit(&w->shared->taken_job, w->job.job, memory_order_release);
     bento_ring_release(&w->jobs, n);
     w->in_job = true;
@@ -209,16 +249,24 @@ static bento_rc sleep_on(struct bento_worker *w, int timeout_ms)
 {
     struct pollfd fds[2] = { { .fd = w->wake, .events = POLLIN },
                              { .fd = w->ctl, .events = POLLIN | POLLRDHUP } };
-    uint64_t count;
     int n = poll(fds, 2, timeout_ms);
 
     if (n <= 0)
         return BENTO_ETIMEOUT;
     if (fds[0].revents & POLLIN)
-        (void)!read(w->wake, &count, sizeof count);
+        bento_event_clear(w->wake);
     if (fds[1].revents)
         return BENTO_ECANCELED;
     return BENTO_OK;
+}
+
+static void processor_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
 }
 
 bento_rc bento_worker_wait(struct bento_worker *w,
@@ -227,15 +275,18 @@ bento_rc bento_worker_wait(struct bento_worker *w,
                            struct bento_error *err)
 {
     int64_t start = bento_now_ns();
-    int64_t spin_until = start - w->last_job_ns < SPIN_TRAFFIC ? start + SPIN_NS : start;
+    int64_t spin_until =
+        start - w->last_job_ns < SPIN_TRAFFIC ? start + w->spin_ns : start;
 
     for (;;) {
         bento_rc rc = take(w, ret, err);
         if (rc != BENTO_ETIMEOUT)
             return rc;
         int64_t now = bento_now_ns();
-        if (now < spin_until)
+        if (now < spin_until) {
+            processor_relax();
             continue;
+        }
         int left = timeout_ms;
         if (timeout_ms >= 0) {
             int64_t spent = (now - start) / 1000000;
@@ -312,16 +363,14 @@ bool bento_worker_header(const struct bento_worker_request *request,
 
 void bento_worker_started(struct bento_worker *w, uint32_t i)
 {
-    if (i < BENTO_WIRE_ENTRIES_MAX)
+    if (w->in_job && i < w->job.count)
         atomic_store_explicit(&w->shared->started[i], 1, memory_order_release);
 }
 
 static void wake_server(struct bento_worker *w)
 {
-    uint64_t one = 1;
-
     if (bento_ring_must_wake(&w->results))
-        (void)!write(w->done, &one, sizeof one);
+        bento_event_signal(w->done);
 }
 
 /* Room for a frame, waiting for the server to read. */
@@ -355,9 +404,17 @@ bento_rc bento_worker_reply(struct bento_worker *w,
 
     if (!w->in_job || i >= w->job.count)
         return bento_fail(err, BENTO_EINVAL, "worker link: no request %u in this job", i);
+    if (w->answered[i])
+        return bento_fail(err, BENTO_EINVAL,
+                          "worker link: request %u was answered already", i);
+    if (answer->status < 100 || answer->status > 599 ||
+        answer->content > BENTO_WIRE_TYPE_HEADERS)
+        return bento_fail(err, BENTO_EINVAL, "worker link: answer with status %u",
+                          answer->status);
     if (answer->headers_size > PIECE_MAX)
         return bento_fail(err, BENTO_ETOOLARGE, "response headers of %zu bytes",
                           answer->headers_size);
+    w->answered[i] = 1;
     do {
         size_t headers = sent == 0 ? answer->headers_size : 0;
         size_t left = answer->body_size - sent;
