@@ -98,7 +98,7 @@ read_fds(struct bento_worker *w, const char *text, struct bento_error *err)
 
 static bento_rc map_link(struct bento_worker *w, struct bento_error *err)
 {
-    uint64_t size;
+    uint64_t size = 0;
     void *map;
     bento_rc rc = map_fd(w->area_fd, false, &w->area_size, &map, err);
 
