@@ -304,6 +304,7 @@ static void on_ctl_event(uv_poll_t *poll, int status, int events)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n > 0 && slot->state == SLOT_LIVE) {
+        (void)results_read(slot); /* the ring is sound as far as we know */
         (void)bento_fail(&err, BENTO_ECORRUPT, "worker link: a second greeting");
         slot_break(slot, &err);
     }
