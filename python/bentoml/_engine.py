@@ -25,6 +25,12 @@ GENERIC_ERROR = "An error has occurred in BentoML user code when handling this r
 RERUN = os.environ.get("BENTO_BATCH_RERUN", "1") != "0"
 
 
+def _is_plain_array(value: Any) -> bool:
+    """Arrays whose slices list themselves as NumPy's own do. Models that joblib maps from their files answer with memmaps."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and type(value) in (numpy.ndarray, numpy.memmap)
+
+
 class Mismatch(Exception):
     """The function returned a wrong number of results."""
 
@@ -136,9 +142,7 @@ class Executor:
         self, indices: Sequence[int], rows: Sequence[int], total: int, value: Any, merged: bool, rerun: bool = False
     ) -> None:
         """Answers are made completely before the first is sent: a value that fails half way can still be run again."""
-        if self.plain_json and type(value).__name__ == "ndarray" and self.link.reply_array(
-            tuple(indices), tuple(rows), total, value, rerun
-        ):
+        if self.plain_json and _is_plain_array(value) and self.link.reply_array(tuple(indices), tuple(rows), total, value, rerun):
             return
         if merged and hasattr(value, "__len__") and len(value) != total:
             raise Mismatch(MISMATCH)

@@ -15,10 +15,9 @@
  * cancels the request.
  *  5. conn_run is never re-entered: an answer given inside it only clears `busy`.
  */
-#include <errno.h>
-
 #include "base/alloc.h"
 #include "base/log.h"
+#include "os/socket.h"
 #include "runtime/pool.h"
 #include "serve/server.h"
 
@@ -28,11 +27,13 @@
     200000000 /* a client that was active lately gets one more answer, with Connection: \
                  close */
 #define LINGER_BYTES (1u << 20)
+#define JOIN_MAX     2048 /* bodies up to this are copied behind their head */
 
 struct conn {
     struct wait_link wait; /* first: lists link to it */
     struct server *server;
     uv_tcp_t tcp;
+    uv_os_fd_t fd; /* of tcp, for answers that leave at once */
     uv_write_t write;
     struct bento_http1 *parser;
     struct exchange *x;       /* of the request being read or answered */
@@ -90,7 +91,7 @@ static void conn_close(struct conn *conn)
 
 static void enter(struct conn *conn, enum phase phase)
 {
-    wait_enter(&conn->server->waits, &conn->wait, phase, bento_now_ns());
+    wait_enter(&conn->server->waits, &conn->wait, phase, conn->server->now_ns);
 }
 
 static void on_shutdown(uv_shutdown_t *request, int status)
@@ -135,6 +136,7 @@ static void on_written(uv_write_t *request, int status)
 {
     struct conn *conn = request->data;
 
+    (void)server_now(conn->server);
     bento_buf_clear(&conn->sending);
     if (conn->closing)
         return;
@@ -180,17 +182,12 @@ static bool conn_send(struct conn *conn, struct bento_str a, struct bento_str b)
         return false;
     size_t sent = 0;
     if (conn->out.n == 0 && conn->sending.n == 0) {
-        uv_buf_t bufs[2] = { uv_buf_init((char *)(uintptr_t)a.p, (unsigned)a.n),
-                             uv_buf_init((char *)(uintptr_t)b.p, (unsigned)b.n) };
-        unsigned first = a.n ? 0 : 1;
-        int rc = a.n || b.n ? uv_try_write((uv_stream_t *)&conn->tcp, bufs + first,
-                                           (b.n ? 2 : 1) - first)
-                            : 0;
-        if (rc < 0 && rc != UV_EAGAIN) {
+        ssize_t rc = bento_socket_send(conn->fd, a, b);
+        if (rc < 0) {
             conn_close(conn);
             return false;
         }
-        sent = rc > 0 ? (size_t)rc : 0;
+        sent = (size_t)rc;
     }
     size_t from_a = sent < a.n ? sent : a.n;
     bento_buf_add(&conn->out, a.p + from_a, a.n - from_a);
@@ -233,10 +230,18 @@ conn_write_answer(struct conn *conn, struct exchange *x, const struct answer *an
     };
     bento_buf_clear(head);
     bento_http1_answer(head, &line);
-    bool bodyless =
-        x->method == BENTO_HTTP_HEAD || answer->status == 204 || answer->status == 304;
-    (void)conn_send(conn, bento_buf_str(head),
-                    bodyless ? bento_str_from(NULL, 0) : answer->body);
+    struct bento_str body = answer->body;
+    if (x->method == BENTO_HTTP_HEAD || answer->status == 204 || answer->status == 304)
+        body.n = 0;
+    if (body.n && body.n <= JOIN_MAX && head->rc == BENTO_OK) {
+        bento_buf_addstr(head, body); /* one piece costs the kernel less than two */
+        body.n = 0;
+    }
+    if (head->rc != BENTO_OK) {
+        conn_close(conn); /* half a head must not leave */
+        return;
+    }
+    (void)conn_send(conn, bento_buf_str(head), body);
 }
 
 static void transport_answer(struct exchange *x, const struct answer *answer, bool last)
@@ -459,6 +464,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 
     if (nread == 0 || conn->closing)
         return;
+    (void)server_now(conn->server);
     if (nread < 0) {
         on_end(conn, nread);
         return;
@@ -503,11 +509,13 @@ void conn_accept(struct server *server, int status)
     server->connections++;
     server->metrics.connections = server->connections;
     if (uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&conn->tcp) != 0 ||
+        uv_fileno((uv_handle_t *)&conn->tcp, &conn->fd) != 0 ||
         server->connections > SERVER_CONNECTIONS_MAX) {
         conn_close(conn);
         return;
     }
     (void)uv_tcp_nodelay(&conn->tcp, 1);
+    (void)server_now(server);
     enter(conn, PHASE_IDLE);
     conn_read_start(conn);
 }

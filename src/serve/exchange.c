@@ -30,7 +30,7 @@ struct exchange *exchange_new(struct server *server,
         .refs = 1,
         .deadline_ns = INT64_MAX,
     };
-    x->arrival_ns = bento_now_ns();
+    x->arrival_ns = server->now_ns;
     bento_buf_init(&x->small, SERVER_SMALL_BODY_MAX);
     server_random(server, x->task_id);
     server->exchanges++;
@@ -141,6 +141,7 @@ void exchange_answer(struct exchange *x, const struct answer *answer, bool last)
         return;
     }
     x->answered = true;
+    (void)server_now(x->server);
     if (x->live)
         api_answered(x);
     x->sent = answer->body.n;
@@ -154,6 +155,7 @@ void exchange_answer(struct exchange *x, const struct answer *answer, bool last)
 void exchange_more(struct exchange *x, struct bento_str piece, bool last)
 {
     x->sent += piece.n;
+    (void)server_now(x->server);
     if (x->peer)
         x->transport->more(x, piece, last);
 }

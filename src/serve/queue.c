@@ -97,16 +97,23 @@ static struct bento_batch_view view_of(const struct api *api, int64_t now)
             (uint32_t)(waits->count[PHASE_IDLE] + waits->count[PHASE_HEAD] +
                        waits->count[PHASE_BODY]),
     };
-    int64_t window = (int64_t)(3 * api->batch.theta_ns) + 20000;
-    int64_t last = 0;
 
-    if (view.queued && view.idle) {
-        view.returning = conn_returning(server, api, now - window, &last);
-        view.return_due_ns = last + window;
-    }
     if (view.idle < view.workers && view.next_free_ns == INT64_MAX)
         view.next_free_ns = now;
     return view;
+}
+
+/* Clients that were just answered and may be back in a moment: a look at each of them, so
+ * once a turn and not once a request. */
+static void view_returning(const struct api *api, struct bento_batch_view *view)
+{
+    int64_t window = (int64_t)(3 * api->batch.theta_ns) + 20000;
+    int64_t last = 0;
+
+    if (!view->queued || !view->idle)
+        return;
+    view->returning = conn_returning(api->server, api, view->now_ns - window, &last);
+    view->return_due_ns = last + window;
 }
 
 static void refuse_busy(struct exchange *x, int64_t retry_ns)
@@ -130,7 +137,7 @@ void api_enqueue(struct exchange *x)
 {
     struct api *api = x->api;
     struct server *server = x->server;
-    int64_t now = bento_now_ns();
+    int64_t now = server->now_ns;
     int64_t retry = 0;
 
     metrics_add(&server->metrics.mb_progress, x->endpoint, 0, server_method(x), 1);
@@ -236,8 +243,9 @@ static void drop_oldest(struct api *api, uint32_t n)
 static void pump_batches(struct api *api)
 {
     while (api->first) {
-        int64_t now = bento_now_ns();
+        int64_t now = server_now(api->server);
         struct bento_batch_view view = view_of(api, now);
+        view_returning(api, &view);
         struct bento_batch_decision decision = bento_batch_decide(&api->batch, &view);
         if (decision.action == BENTO_BATCH_DROP) {
             drop_oldest(api, decision.count);
@@ -260,7 +268,7 @@ void api_pump(struct api *api)
         return;
     }
     while (api->first && bento_pool_idle(api->server->pool) > 0)
-        if (!dispatch(api, 1, bento_now_ns()))
+        if (!dispatch(api, 1, server_now(api->server)))
             return;
 }
 
@@ -406,7 +414,7 @@ void api_on_done(void *arg, const struct bento_pool_done *done)
 {
     struct server *server = arg;
     struct api *api = &server->apis[done->api];
-    int64_t now = bento_now_ns();
+    int64_t now = server_now(server);
 
     api->running--;
     metrics_add(&server->metrics.call_progress, api->about->route, 0, NULL, -1);

@@ -66,9 +66,15 @@ const char *server_method(const struct exchange *x)
     return x->method == BENTO_HTTP_GET ? "GET" : "POST";
 }
 
+int64_t server_now(struct server *server)
+{
+    server->now_ns = bento_now_ns();
+    return server->now_ns;
+}
+
 void server_account(struct server *server, const struct exchange *x, int status)
 {
-    double seconds = (double)(bento_now_ns() - x->arrival_ns) / 1e9;
+    double seconds = (double)(server->now_ns - x->arrival_ns) / 1e9;
 
     metrics_observe(&server->metrics.mb_total, x->endpoint, status, 1, seconds);
     if (x->api)
@@ -141,12 +147,13 @@ void server_drain(struct server *server)
         return;
     }
     server->draining = true;
-    server->drain_until_ns = bento_now_ns() + server->options.drain_timeout_ms * 1000000;
+    server->drain_until_ns =
+        server_now(server) + server->options.drain_timeout_ms * 1000000;
     BENTO_LOG(
         BENTO_LOG_INFO, "serve",
         BENTO_LOG_M("stopping: no new connections, requests in flight are answered"));
     stop_listening(server);
-    conn_drain(server, bento_now_ns());
+    conn_drain(server, server->now_ns);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -160,7 +167,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static void on_tick(uv_timer_t *timer)
 {
     struct server *server = timer->data;
-    int64_t now = bento_now_ns();
+    int64_t now = server_now(server);
 
     conn_check_limits(server, now);
     for (size_t i = 0; i < server->service.api_count; i++)
@@ -404,10 +411,11 @@ bento_rc bento_serve(const struct bento_serve_options *options, struct bento_err
         return bento_fail(err, BENTO_ENOMEM, "out of memory");
     server->options = *options;
     fill_defaults(server);
+    (void)server_now(server);
     bento_buf_init(&server->head, 256u << 10);
     if (getrandom(server->random, sizeof server->random, 0) !=
         (ssize_t)sizeof server->random)
-        server->random[0] = (uint64_t)bento_now_ns() | 1;
+        server->random[0] = (uint64_t)server_now(server) | 1;
     bento_rc rc = service_load(&server->options, &server->service, err);
     if (rc == BENTO_OK)
         rc = make_queues(server, err);

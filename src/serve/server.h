@@ -50,6 +50,7 @@ struct server {
     size_t exchanges;       /* alive */
     struct exchange *spare; /* freed exchanges kept for reuse, linked by next */
     size_t spares;
+    int64_t now_ns;        /* when the current event was looked at; see server_now */
     struct bento_buf head; /* scratch of the answer being written */
     char date[30];         /* Date header of `date_s` */
     int64_t date_s;
@@ -89,6 +90,9 @@ void server_drain(struct server *server);
 /* Metric label of the method of an API request; one text per value, because series
  * compare addresses. */
 const char *server_method(const struct exchange *x);
+/* Reads the clock for the event at hand: bytes read or written, an answer, a decision.
+ * What follows from it uses server->now_ns. */
+int64_t server_now(struct server *server);
 /* An exchange was answered: counts it. */
 void server_account(struct server *server, const struct exchange *x, int status);
 void server_random(struct server *server, uint8_t to[16]);
