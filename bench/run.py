@@ -1,192 +1,395 @@
 #!/usr/bin/env python3
-"""The iris API in a closed loop: ours beside its peers, in one run. See README.md."""
+"""Measures ours against its peers on the same model, body and machine.
+
+Prints tables on stdout and writes build/bench.json; see bench/README.md for the method.
+"""
 import argparse
-import glob
 import json
 import os
-import pathlib
-import re
-import shutil
+import platform
 import signal
 import socket
+import statistics
 import subprocess
 import sys
-import tempfile
 import time
+import urllib.error
 import urllib.request
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build/bench"
-BODY = "[[5.1, 3.5, 1.4, 0.2]]"
-CONNECTIONS = (1, 8, 32, 128)
-OLD = (
-    "bentoml==0.13.1 setuptools<60 pip<24 protobuf<3.19 Werkzeug<2.1 Flask<2.1 Jinja2<3.1 MarkupSafe<2.1 itsdangerous<2.1 SQLAlchemy<1.4 "
-    "click<8.1 pandas<2 numpy<1.24 scikit-learn"
-).split()
-FASTAPI = """
-import pickle, numpy as np
-from fastapi import FastAPI, Request
-app = FastAPI()
-model = pickle.load(open(%r, "rb"))
-@app.post("/predict")
-async def predict(request: Request):
-    return model.predict(np.asarray(await request.json())).tolist()
-"""
+import peers
+from peers import BUILD, ROOT, Server, Unavailable
+
+START_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 15
+QUIET = 0.05  # share of the machine's CPU that other processes may use unremarked
+TICK = os.sysconf("SC_CLK_TCK")
+Cells = Dict[str, Dict[int, List[Dict[str, float]]]]  # server, connections, repeats
 
 
-def venv(name, python, packages):
-    """A virtual environment with these packages, made once."""
-    path = BUILD / ("venv-" + name)
-    if not (path / ".ready").exists():
-        shutil.rmtree(path, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", str(path)], check=True)
-        subprocess.run([str(path / "bin/pip"), "install", "-q", "--disable-pip-version-check", *packages], check=True)
-        (path / ".ready").touch()
-    return path / "bin"
+# ---- processes ----
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def tree(pid):
-    """The process and all below it."""
-    pids, known = [pid], {pid}
-    for stat in glob.glob("/proc/[0-9]*/stat"):
+def process_table() -> Dict[int, Tuple[int, int, int, int]]:
+    """Parent, session, CPU ticks (own and of reaped children) and start time of every process."""
+    table = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
         try:
-            fields = open(stat).read().rsplit(")", 1)
+            text = Path("/proc", entry, "stat").read_text()
         except OSError:
             continue
-        known.add((int(fields[0].split()[0]), int(fields[1].split()[1])))
-    parents = [k for k in known if isinstance(k, tuple)]
-    for parent in pids:
-        pids.extend(p for p, up in parents if up == parent)
-    return pids
+        fields = text[text.rindex(")") + 2:].split()
+        table[int(entry)] = (int(fields[1]), int(fields[3]), sum(int(x) for x in fields[11:15]), int(fields[19]))
+    return table
 
 
-def cpu_seconds(pid):
-    total = 0
-    for p in tree(pid):
+def tree_of(root: int) -> List[int]:
+    """The root, its session and all descendants."""
+    table = process_table()
+    found = {pid for pid, row in table.items() if pid == root or row[1] == root}
+    grown = True
+    while grown:
+        more = {pid for pid, row in table.items() if row[0] in found} - found
+        found |= more
+        grown = bool(more)
+    return sorted(found)
+
+
+def cpu_seconds(root: int) -> float:
+    """CPU time of a process tree so far."""
+    table = process_table()
+    return sum(table[pid][2] for pid in tree_of(root) if pid in table) / TICK
+
+
+def cpu_others(exclude: List[int]) -> float:
+    """CPU time of everybody else: how quiet the machine was."""
+    return sum(row[2] for pid, row in process_table().items() if pid not in exclude) / TICK
+
+
+class Running:
+    """A started server; stops it and all that it started."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self.server = server
+        self.port = port
+        log = peers.WORK / (server.name + ".log")
+        self.log_path = log
+        self.log = open(str(log), "wb")
         try:
-            fields = open("/proc/%d/stat" % p).read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        except OSError:
+            self.process = subprocess.Popen(
+                server.fill(server.argv, port), env=server.environment(), stdin=subprocess.DEVNULL, stdout=self.log,
+                stderr=subprocess.STDOUT, start_new_session=True, cwd=str(peers.WORK),
+            )
+        except OSError as error:
+            self.log.close()
+            raise Unavailable(str(error)) from error
+
+    def ask(self) -> Tuple[int, str]:
+        """Status and body of one request; (0, reason) when nobody answers."""
+        request = urllib.request.Request(
+            "http://127.0.0.1:%d%s" % (self.port, self.server.path),
+            data=self.server.body.encode() if self.server.body else None,
+            method=self.server.method, headers={"Content-Type": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read(200).decode(errors="replace")
+        except (OSError, ValueError) as error:
+            return 0, str(error)
+
+    def wait_ready(self) -> None:
+        """Until the measured request gets its right answer several times."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        good = 0
+        status, text = 0, ""
+        while good < 5:
+            if self.process.poll() is not None:
+                raise Unavailable("ended with %d at start; see %s" % (self.process.returncode, self.log_path))
+            if time.monotonic() > deadline:
+                raise Unavailable("no right answer within %d s: %d %s" % (START_TIMEOUT_S, status, text[:80]))
+            status, text = self.ask()
+            right = status == 200 and (not self.server.answers or "".join(text.split()) == self.server.answers)
+            good = good + 1 if right else 0
+            if not right:
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL for what is left of the tree."""
+        before = process_table()
+        tree = tree_of(self.process.pid)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
             pass
-    return total / os.sysconf("SC_CLK_TCK")
+        table = process_table()
+        for pid in tree:
+            # The same start time: the number was not given to another process meanwhile.
+            if pid in table and pid in before and table[pid][3] == before[pid][3]:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+        self.process.wait(STOP_TIMEOUT_S)
+        self.log.close()
 
 
-def wait(port, process):
-    request = urllib.request.Request("http://127.0.0.1:%d/predict" % port, BODY.encode(), {"Content-Type": "application/json"})
-    for _ in range(600):
-        if process.poll() is not None:
-            sys.exit("a server ended with status %d" % process.returncode)
-        try:
-            return urllib.request.urlopen(request, timeout=5).read()
-        except OSError:
-            time.sleep(0.1)
-    sys.exit("a server did not answer")
+def port_free() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
-def load(port, connections, seconds, script):
-    command = ["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--latency", "-s", script, "http://127.0.0.1:%d/predict" % port]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    units = {"us": 1e-3, "ms": 1.0, "s": 1e3}
-
-    def latency(percent):
-        value, unit = re.search(r"%s%%\s+([0-9.]+)(us|ms|s)" % percent, out).groups()
-        return float(value) * units[unit]
-
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    return {
-        "rps": float(re.search(r"Requests/sec:\s+([0-9.]+)", out).group(1)),
-        "p50_ms": latency(50),
-        "p99_ms": latency(99),
-        "requests": int(re.search(r"(\d+) requests in", out).group(1)),
-        "bad": int(bad.group(1)) if bad else 0,
-    }
+# ---- measuring ----
 
 
-class Contender:
-    """A command line that serves POST /predict on a port."""
+def load_run(running: Running, conns: int, seconds: float, warmup: float) -> Dict[str, float]:
+    """One cell: load, and the server's CPU time between the marks the generator prints."""
+    server = running.server
+    argv = [str(BUILD / "release" / "bento_load"), "-c", str(conns), "-d", str(round(seconds * 1000)),
+            "-w", str(round(warmup * 1000)),
+            "-m", server.method, "-b", server.body, str(running.port), server.path]
+    load = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    marks = []
+    result: Optional[Dict[str, float]] = None
+    assert load.stdout is not None
+    try:
+        for line in load.stdout:
+            row = json.loads(line)
+            if "counting" in row:
+                tree = tree_of(running.process.pid) + [load.pid]
+                marks.append((cpu_seconds(running.process.pid), cpu_others(tree)))
+            else:
+                result = row
+        load.wait(10)
+    finally:
+        if load.poll() is None:
+            load.kill()
+            load.wait()
+    if result is None or len(marks) != 2:
+        raise Unavailable("the load generator gave no result")
+    answered = max(result["requests"], 1)
+    result["cpu_us"] = (marks[1][0] - marks[0][0]) / answered * 1e6
+    result["other_cpu_share"] = max(marks[1][1] - marks[0][1], 0) / result["seconds"] / (os.cpu_count() or 1)
+    return result
 
-    def __init__(self, name, command, env=None, cwd=None):
-        self.name, self.command, self.env, self.cwd = name, command, env or {}, cwd
 
-    def measure(self, seconds, script):
-        port = free_port()
-        command = [str(w).replace("PORT", str(port)) for w in self.command]
-        log = open(BUILD / (self.name + ".log"), "wb")
-        process = subprocess.Popen(command, env=dict(os.environ, **self.env), cwd=self.cwd, stdout=log, stderr=log, start_new_session=True)
-        results = {}
-        try:
-            wait(port, process)
-            load(port, 32, 2, script)
-            for n in CONNECTIONS:
-                before = cpu_seconds(process.pid)
-                results[n] = load(port, n, seconds, script)
-                results[n]["cpu_us"] = (cpu_seconds(process.pid) - before) / max(results[n]["requests"], 1) * 1e6
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
+def measure(server: Server, options: argparse.Namespace, cells: Cells) -> None:
+    """Starts a server, takes every number of connections once, stops it."""
+    peers.prepare(server)
+    running = Running(server, port_free())
+    try:
+        running.wait_ready()
+        for conns in options.conns:
+            cells[server.name][conns].append(load_run(running, conns, options.seconds, options.warmup))
+    finally:
+        running.stop()
+
+
+def measure_all(servers: List[Server], options: argparse.Namespace) -> Tuple[Cells, Dict[str, str]]:
+    """Round-robin, so that a slow minute of the machine hits everybody alike."""
+    cells: Cells = {s.name: {c: [] for c in options.conns} for s in servers}
+    failed: Dict[str, str] = {}
+    for repeat in range(options.repeats):
+        turn = repeat % len(servers)
+        for server in servers[turn:] + servers[:turn]:
+            if server.name in failed:
+                continue
+            print("round %d of %d: %s" % (repeat + 1, options.repeats, server.name), file=sys.stderr)
             try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-        return results
+                measure(server, options, cells)
+            except Unavailable as reason:
+                failed[server.name] = str(reason)
+                print("%s left out: %s" % (server.name, reason), file=sys.stderr)
+    return cells, failed
 
 
-def save_with(python, home):
-    services = str(ROOT / "tests/golden/services")
-    env = dict(os.environ, BENTOML_HOME=str(home), PYTHONPATH=services, BENTOML_DO_NOT_TRACK="True")
-    subprocess.run([str(python), "-W", "ignore", "-c", "import iris; iris.build().save()"], env=env, check=True, stdout=subprocess.DEVNULL)
-    return {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
+# ---- reporting ----
 
 
-def contenders(only, work):
-    ours = ROOT / ".venv/bin"
-    if "ours" in only:
-        env = save_with(ours / "python", work / "ours")
-        yield Contender("ours", [ours / "bentoml", "serve", "IrisClassifier:latest", "--port", "PORT", "--workers", "2"], env)
-    if "fastapi" in only:
-        here = venv("fastapi", sys.executable, ["fastapi", "uvicorn[standard]", "scikit-learn==1.3.2", "numpy<2"])
-        model = work / "model.pkl"
-        code = "import pickle; from sklearn import datasets, svm; d = datasets.load_iris(); pickle.dump(svm.SVC(gamma='scale').fit(d.data, d.target), open(%r, 'wb'))"
-        subprocess.run([str(here / "python"), "-c", code % str(model)], check=True)
-        (work / "app.py").write_text(FASTAPI % str(model))
-        command = [here / "uvicorn", "app:app", "--host", "127.0.0.1", "--port", "PORT", "--workers", "2", "--log-level", "warning"]
-        yield Contender("fastapi", command, cwd=str(work))
-    old = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.8.*/bin/python")))
-    if "bentoml-0.13.1" in only and old:
-        here = venv("bentoml-0.13.1", old[-1], OLD)
-        env = save_with(here / "python", work / "old")
-        command = [here / "bentoml", "serve-gunicorn", "IrisClassifier:latest", "--port", "PORT", "--workers", "2"]
-        yield Contender("bentoml-0.13.1", command, dict(env, PATH="%s:%s" % (here, os.environ["PATH"])))
+def middle(rows: List[Dict[str, float]], key: str) -> float:
+    """Median over the repeats; 0 without any."""
+    return statistics.median(row[key] for row in rows) if rows else 0.0
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="ours,fastapi,bentoml-0.13.1")
-    parser.add_argument("--seconds", type=int, default=5)
-    args = parser.parse_args()
-    if not shutil.which("wrk"):
-        sys.exit("bench: wrk is not installed (apt-get install wrk)")
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        work = pathlib.Path(folder)
-        script = work / "post.lua"
-        script.write_text('wrk.method="POST"\nwrk.body=%s\nwrk.headers["Content-Type"]="application/json"\n' % json.dumps(BODY))
-        results = {c.name: c.measure(args.seconds, str(script)) for c in contenders(args.only.split(","), work)}
-    (BUILD / "results.json").write_text(json.dumps(results, indent=1))
-    print("| server | " + " | ".join("%d conn: req/s, p50/p99 ms, CPU us" % n for n in CONNECTIONS) + " |")
-    print("|---|" + "---|" * len(CONNECTIONS))
-    for name, by in results.items():
-        cells = ["%.0f, %.2f/%.2f, %.0f%s" % (r["rps"], r["p50_ms"], r["p99_ms"], r["cpu_us"], " (%d bad)" % r["bad"] if r["bad"] else "") for r in by.values()]
-        print("| %s | %s |" % (name, " | ".join(cells)))
-    for name, by in results.items():
-        if name != "ours" and "ours" in results:
-            print("ours / %s: " % name + ", ".join("%.1fx at %d" % (results["ours"][n]["rps"] / by[n]["rps"], n) for n in CONNECTIONS))
+def spread(rows: List[Dict[str, float]], key: str) -> float:
+    """(largest - smallest) / median."""
+    values = [row[key] for row in rows]
+    half = statistics.median(values) if values else 0
+    return (max(values) - min(values)) / half if half else 0.0
+
+
+def summarize(cells: Cells) -> Dict[str, Dict[str, Dict[str, float]]]:
+    """Medians per server and number of connections."""
+    summary: Dict[str, Dict[str, Dict[str, float]]] = {}
+    for name, by_conns in cells.items():
+        summary[name] = {}
+        for conns, rows in by_conns.items():
+            if not rows:
+                continue
+            cell = {key: middle(rows, key) for key in ("rps", "p50_us", "p99_us", "cpu_us")}
+            cell["rps_spread"] = spread(rows, "rps")
+            cell["non_200"] = sum(row["non_200"] + row["failed"] for row in rows)
+            cell["repeats"] = len(rows)
+            cell["others"] = max(row["other_cpu_share"] for row in rows)
+            summary[name][str(conns)] = cell
+    return summary
+
+
+def ratios(summary: Dict[str, Dict[str, Dict[str, float]]], left: str, right: str) -> Dict[str, Dict[str, float]]:
+    """How many times better `left` is: rate up, latency and CPU down."""
+    result = {}
+    for conns, ours in summary.get(left, {}).items():
+        theirs = summary.get(right, {}).get(conns)
+        if not theirs:
+            continue
+        result[conns] = {
+            key: (ours[key] / theirs[key] if key == "rps" else theirs[key] / ours[key]) if ours[key] and theirs[key]
+            else 0.0
+            for key in ("rps", "p50_us", "p99_us", "cpu_us")
+        }
+    return result
+
+
+def ratio_pairs(names: List[str]) -> List[Tuple[str, str]]:
+    """Ours against every peer, or the real 0.13 as the measure while ours is not there."""
+    base = "ours" if "ours" in names else "bentoml-0.13"
+    pairs = [(base, name) for name in names if name not in (base, "ours", "ours-http", "echo")]
+    if "ours-http" in names and "echo" in names:
+        pairs.append(("ours-http", "echo"))
+    return pairs
+
+
+def print_report(report: Dict[str, Any]) -> None:
+    """Markdown tables."""
+    noisiest = 0.0
+    print("\n| server | connections | requests/s | spread | p50 ms | p99 ms | CPU us/request | not 200 | others' CPU |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, by_conns in report["summary"].items():
+        for conns, cell in by_conns.items():
+            print("| %s | %s | %.0f | %.0f %% | %.2f | %.2f | %.4g | %d | %.0f %% |" % (
+                name, conns, cell["rps"], 100 * cell["rps_spread"], cell["p50_us"] / 1e3, cell["p99_us"] / 1e3,
+                cell["cpu_us"], cell["non_200"], 100 * cell["others"]))
+            noisiest = max(noisiest, cell["others"])
+    if noisiest > QUIET:
+        print("\nThe machine was not quiet: others used up to %.0f %% of its CPU. Only large ratios are evidence."
+              % (100 * noisiest))
+    if report["ratios"]:
+        print("\n| times better | connections | requests/s | p50 | p99 | CPU/request |")
+        print("|---|---|---|---|---|---|")
+    for pair, by_conns in report["ratios"].items():
+        for conns, cell in by_conns.items():
+            print("| %s | %s | %.2f | %.2f | %.2f | %.2f |" % (
+                pair, conns, cell["rps"], cell["p50_us"], cell["p99_us"], cell["cpu_us"]))
+    for name, reason in report["left_out"].items():
+        print("\nleft out: %s: %s" % (name, reason))
+
+
+def machine() -> Dict[str, Any]:
+    """What the numbers belong to."""
+    model = ""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True, check=False).stdout.strip()
+    return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "load_before": os.getloadavg()[0],
+            "commit": commit, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ours", metavar="BIN", help="our bentoml in its environment (default .venv/bin/bentoml)")
+    parser.add_argument("--servers", help="only these, separated by commas (all: %s, ours, ours-http, echo)"
+                        % ", ".join(p.name for p in peers.peers()))
+    parser.add_argument("--seconds", type=float, default=3.0, help="per cell and repeat (default 3)")
+    parser.add_argument("--warmup", type=float, default=1.0, help="before each cell (default 1)")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds over all servers (default 3)")
+    parser.add_argument("--conns", default="1,8,32,128", help="numbers of connections (default 1,8,32,128)")
+    parser.add_argument("--json", default=str(BUILD / "bench.json"), help="where the result goes")
+    options = parser.parse_args()
+    options.conns = [int(c) for c in options.conns.split(",")]
+    if options.repeats < 1 or not 0 < options.seconds <= 600 or min(options.conns) < 1 or max(options.conns) > 4096:
+        parser.error("out of range")
+    return options
+
+
+def servers_chosen(options: argparse.Namespace) -> List[Server]:
+    """All servers that are wanted and, for ours, there."""
+    found = peers.peers()
+    executable = Path(options.ours) if options.ours else ROOT / ".venv" / "bin" / "bentoml"
+    if executable.exists():
+        found = peers.ours(executable.absolute()) + found
+    elif options.ours:
+        sys.exit("bench: '%s' is not there" % options.ours)
+    echo = peers.echo()
+    if any(s.name == "ours-http" for s in found):  # the same request for both
+        http = next(s for s in found if s.name == "ours-http")
+        echo.path, echo.method, echo.body = http.path, http.method, http.body
+    found.append(echo)
+    if not options.servers:
+        return found
+    names = options.servers.split(",")
+    unknown = set(names) - {s.name for s in found}
+    if unknown:
+        sys.exit("bench: no server '%s'" % "', '".join(sorted(unknown)))
+    return [s for s in found if s.name in names]
+
+
+def build_tools() -> None:
+    """The load generator and the echo server."""
+    peers.run_quietly(["cmake", "-S", str(ROOT), "--preset", "release"])
+    peers.run_quietly(["cmake", "--build", str(BUILD / "release"), "--target", "bento_load", "bento_echo"])
+
+
+def main() -> int:
+    """Installs, measures, reports."""
+    options = arguments()
+    about = machine()
+    servers = []
+    left_out: Dict[str, str] = {}
+    versions: Dict[str, str] = {}
+    for server in servers_chosen(options):
+        try:
+            peers.install(server)
+            versions[server.name] = peers.version_of(server)
+            servers.append(server)
+        except Unavailable as reason:
+            left_out[server.name] = str(reason)
+    try:
+        build_tools()
+        peers.model_make()
+    except Unavailable as reason:
+        sys.exit("bench: %s" % reason)
+    if not servers:
+        sys.exit("bench: nothing to measure: %s" % left_out)
+    cells, failed = measure_all(servers, options)
+    left_out.update(failed)
+    summary = summarize(cells)
+    report = {
+        "machine": about, "versions": versions, "workers": peers.WORKERS, "body": peers.BODY,
+        "seconds": options.seconds, "repeats": options.repeats, "summary": summary,
+        "ratios": {"%s / %s" % pair: ratios(summary, *pair) for pair in ratio_pairs(list(summary))},
+        "left_out": left_out,
+        "runs": {name: {str(c): rows for c, rows in by.items()} for name, by in cells.items()},
+    }
+    Path(options.json).parent.mkdir(parents=True, exist_ok=True)
+    Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
+    print("%(cpu)s, %(cpus)d CPUs, kernel %(kernel)s, commit %(commit)s, load before %(load_before).2f" % about)
+    print(", ".join("%s %s" % pair for pair in versions.items() if pair[1]))
+    print_report(report)
+    return 1 if "ours" in left_out else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
