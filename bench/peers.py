@@ -1,7 +1,7 @@
 """The servers that are compared: how to install, start and ask each of them.
 
-Every peer lives in a virtual environment of its own below build/bench-venvs, made once.
-All load the same pickled classifier and run two worker processes.
+Every server lives in a virtual environment of its own below build/bench-venvs, made once, with the newest scikit-learn that its
+interpreter can have. All fit the same classifier on the same data and run two worker processes.
 """
 import hashlib
 import os
@@ -17,12 +17,12 @@ BUILD = ROOT / "build"
 VENVS = BUILD / "bench-venvs"
 WORK = BUILD / "bench-work"
 SERVICES = ROOT / "bench" / "services"
-MODEL = WORK / "iris.pickle"
 BODY = "[[5.1,3.5,1.4,0.2]]"
 WORKERS = 2
 
-# One version that CPython 3.8 and 3.11 both have, so that one pickle serves all.
-SKLEARN = ["scikit-learn==1.3.2", "numpy<1.25"]
+# The newest for all; on CPython 3.8 pip finds 1.3.2, which the real 0.13.1 needs NumPy of its time for.
+SKLEARN = ["scikit-learn", "pandas"]
+SKLEARN_38 = ["scikit-learn==1.3.2", "numpy<1.25"]
 # What BentoML 0.13.1 of 2021 needs to run at all.
 PINS_013 = [
     "bentoml==0.13.1", "setuptools<60", "pip<24", "protobuf<3.19", "Werkzeug<2.1", "Flask<2.1", "Jinja2<3.1",
@@ -58,6 +58,10 @@ class Server:
             return self.executable.parent / "python"
         return VENVS / self.name / "bin" / "python"
 
+    def model(self) -> Path:
+        """The classifier, pickled by this environment."""
+        return WORK / (self.name + ".pickle")
+
     def fill(self, argv: List[str], port: int) -> List[str]:
         """A command line with its placeholders filled in."""
         values = {
@@ -78,7 +82,7 @@ class Server:
         home.mkdir(parents=True, exist_ok=True)
         env.update(
             BENTOML_HOME=str(home), BENTOML_DO_NOT_TRACK="True", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
-            IRIS_MODEL=str(MODEL), PATH=str(self.interpreter().parent) + os.pathsep + os.environ.get("PATH", ""),
+            IRIS_MODEL=str(self.model()), PATH=str(self.interpreter().parent) + os.pathsep + os.environ.get("PATH", ""),
         )
         env.update(self.env)
         return env
@@ -91,7 +95,7 @@ def peers() -> List[Server]:
             "bentoml-0.13", "0.13.1, gunicorn behind its micro-batching proxy",
             ["{python}", "-m", "bentoml", "serve-gunicorn", "{bundle}", "--port", "{port}", "--workers", "{workers}",
              "--enable-microbatch"],
-            "3.8", PINS_013 + SKLEARN, "bentoml",
+            "3.8", PINS_013 + SKLEARN_38, "bentoml",
             ["{python}", "{services}/iris_bundle.py", "{bundle}"],
         ),
         Server(
@@ -114,14 +118,30 @@ def peers() -> List[Server]:
     ]
 
 
+OURS = VENVS / "ours" / "bin" / "bentoml"
+
+
+def ours_packages(executable: Path) -> List[str]:
+    """What the environment of ours needs; nothing when the user brings one."""
+    return [str(ROOT)] + SKLEARN if executable == OURS else []
+
+
+def sources_state() -> str:
+    """Changes with everything our wheel is made of."""
+    parts = ["CMakeLists.txt", "pyproject.toml"]
+    for folder in ("cmake", "src", "include", "python"):
+        parts += sorted(str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.suffix in (".c", ".h", ".py", ".cmake"))
+    return hashlib.sha256(b"".join((ROOT / part).read_bytes() for part in parts)).hexdigest()
+
+
 def ours(executable: Path) -> List[Server]:
     """Our server: the iris service, and a route that no worker sees."""
     serve = ["{bin}", "serve-gunicorn", "{bundle}", "--port", "{port}", "--workers", "{workers}"]
     prepare = ["{python}", "{services}/iris_bundle.py", "{bundle}"]
     return [
-        Server("ours", "this tree", serve, prepare=prepare, executable=executable),
-        Server("ours-http", "HTTP layer only: GET /healthz", serve, prepare=prepare, executable=executable,
-               path="/healthz", method="GET", body="", answers=""),
+        Server("ours", "this tree", serve, "3.11", ours_packages(executable), prepare=prepare, executable=executable),
+        Server("ours-http", "HTTP layer only: GET /healthz", serve, "3.11", ours_packages(executable), prepare=prepare,
+               executable=executable, path="/healthz", method="GET", body="", answers=""),
     ]
 
 
@@ -170,9 +190,10 @@ def install(server: Server) -> None:
     """Makes the server's environment unless one with these packages is there."""
     if not server.packages:
         return
-    home = VENVS / server.name
+    home = server.interpreter().parent.parent
     stamp = home / ".packages"
-    state = hashlib.sha256("\n".join([server.python] + server.packages).encode()).hexdigest()
+    wanted = [server.python] + server.packages + ([sources_state()] if server.executable else [])
+    state = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == state:
         return
     shutil.rmtree(str(home), ignore_errors=True)
@@ -184,20 +205,11 @@ def install(server: Server) -> None:
     stamp.write_text(state)
 
 
-def model_make() -> None:
-    """The classifier, pickled once by the oldest interpreter that is there."""
-    WORK.mkdir(parents=True, exist_ok=True)
-    if MODEL.exists():
-        return
-    for peer in peers():
-        if (VENVS / peer.name / ".packages").exists():
-            run_quietly([str(peer.interpreter()), str(SERVICES / "iris_model.py"), str(MODEL)])
-            return
-    raise Unavailable("no environment with scikit-learn could be made")
-
-
 def prepare(server: Server) -> None:
     """Whatever must exist before the server starts; made anew every time."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    if server.python or server.executable:
+        run_quietly([str(server.interpreter()), str(SERVICES / "iris_model.py"), str(server.model())])
     if server.prepare:
         shutil.rmtree(str(WORK / (server.name + "-bundle")), ignore_errors=True)
         run_quietly(server.fill(server.prepare, 0), server.environment(), 120)

@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+import figures
 import peers
 from peers import BUILD, ROOT, Server, Unavailable
 
@@ -151,6 +152,12 @@ def port_free() -> int:
 # ---- measuring ----
 
 
+def own_seconds(pid: int) -> float:
+    """CPU time of one process without its children."""
+    fields = Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
 def load_run(running: Running, conns: int, seconds: float, warmup: float) -> Dict[str, float]:
     """One cell: load, and the server's CPU time between the marks the generator prints."""
     server = running.server
@@ -166,7 +173,7 @@ def load_run(running: Running, conns: int, seconds: float, warmup: float) -> Dic
             row = json.loads(line)
             if "counting" in row:
                 tree = tree_of(running.process.pid) + [load.pid]
-                marks.append((cpu_seconds(running.process.pid), cpu_others(tree)))
+                marks.append((cpu_seconds(running.process.pid), cpu_others(tree), own_seconds(running.process.pid)))
             else:
                 result = row
         load.wait(10)
@@ -178,6 +185,8 @@ def load_run(running: Running, conns: int, seconds: float, warmup: float) -> Dic
         raise Unavailable("the load generator gave no result")
     answered = max(result["requests"], 1)
     result["cpu_us"] = (marks[1][0] - marks[0][0]) / answered * 1e6
+    result["own_us"] = (marks[1][2] - marks[0][2]) / answered * 1e6
+    result["resident_mb"] = figures.resident_mb(running.process.pid)
     result["other_cpu_share"] = max(marks[1][1] - marks[0][1], 0) / result["seconds"] / (os.cpu_count() or 1)
     return result
 
@@ -235,7 +244,7 @@ def summarize(cells: Cells) -> Dict[str, Dict[str, Dict[str, float]]]:
         for conns, rows in by_conns.items():
             if not rows:
                 continue
-            cell = {key: middle(rows, key) for key in ("rps", "p50_us", "p99_us", "cpu_us")}
+            cell = {key: middle(rows, key) for key in ("rps", "p50_us", "p99_us", "cpu_us", "own_us", "resident_mb")}
             cell["rps_spread"] = spread(rows, "rps")
             cell["non_200"] = sum(row["non_200"] + row["failed"] for row in rows)
             cell["repeats"] = len(rows)
@@ -309,7 +318,7 @@ def machine() -> Dict[str, Any]:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ours", metavar="BIN", help="our bentoml in its environment (default .venv/bin/bentoml)")
+    parser.add_argument("--ours", metavar="BIN", help="our bentoml in its environment (default: this tree, installed into one made for it)")
     parser.add_argument("--servers", help="only these, separated by commas (all: %s, ours, ours-http, echo)"
                         % ", ".join(p.name for p in peers.peers()))
     parser.add_argument("--seconds", type=float, default=3.0, help="per cell and repeat (default 3)")
@@ -327,11 +336,10 @@ def arguments() -> argparse.Namespace:
 def servers_chosen(options: argparse.Namespace) -> List[Server]:
     """All servers that are wanted and, for ours, there."""
     found = peers.peers()
-    executable = Path(options.ours) if options.ours else ROOT / ".venv" / "bin" / "bentoml"
-    if executable.exists():
-        found = peers.ours(executable.absolute()) + found
-    elif options.ours:
+    executable = Path(options.ours).absolute() if options.ours else peers.OURS
+    if options.ours and not executable.exists():
         sys.exit("bench: '%s' is not there" % options.ours)
+    found = peers.ours(executable) + found
     echo = peers.echo()
     if any(s.name == "ours-http" for s in found):  # the same request for both
         http = next(s for s in found if s.name == "ours-http")
@@ -368,7 +376,6 @@ def main() -> int:
             left_out[server.name] = str(reason)
     try:
         build_tools()
-        peers.model_make()
     except Unavailable as reason:
         sys.exit("bench: %s" % reason)
     if not servers:
@@ -383,11 +390,20 @@ def main() -> int:
         "left_out": left_out,
         "runs": {name: {str(c): rows for c, rows in by.items()} for name, by in cells.items()},
     }
+    rows: List[figures.Figure] = []
+    mine = next((s for s in servers if s.name == "ours"), None)
+    if mine and "ours" not in failed:
+        most = str(max(options.conns))
+        cell = summary["ours"][most]
+        seen = {"connections": float(most), "server_us": cell["own_us"], "resident_mb": cell["resident_mb"]}
+        rows = figures.attempt(lambda: figures.measure(mine, summary, seen))
+        report["figures"] = [vars(f) for f in rows]
     Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
     print("%(cpu)s, %(cpus)d CPUs, kernel %(kernel)s, commit %(commit)s, load before %(load_before).2f" % about)
     print(", ".join("%s %s" % pair for pair in versions.items() if pair[1]))
     print_report(report)
+    figures.print_figures(rows)
     return 1 if "ours" in left_out else 0
 
 
