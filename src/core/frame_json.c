@@ -1,12 +1,14 @@
 /*
  * JSON bodies as Python's json.loads accepts them (NaN and Infinity included, a lone
  * surrogate not), then the orients of pandas: records, values, columns, index, split.
- * Bodies of a simple numeric form take frame_fast.c and never get here.
+ * Bodies of numbers take frame_fast.c and never get here.
  */
 #include <math.h>
 
 #include "base/fail.h"
 #include "core/frame.h"
+
+#define FEW_KEYS 8 /* so many are compared one by one */
 
 struct parser {
     struct bento_frames *f;
@@ -173,6 +175,14 @@ static bool grow(struct parser *j, struct node *node, size_t *cap)
     node->items = items;
     node->keys = keys;
     *cap = more;
+    if (!keys || more <= FEW_KEYS)
+        return true;
+    if (!name_index_init(&node->index, &j->f->scratch, more)) {
+        j->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < node->count; i++)
+        (void)name_index_enter(&node->index, keys, keys[i], i);
     return true;
 }
 
@@ -198,29 +208,31 @@ static bool parse_array(struct parser *j, struct node *node, unsigned depth)
     }
 }
 
-/* A key seen before keeps its place and gets the later value, as in a Python dict. Wide
- * objects are not searched linearly for every key: keys are compared only when a 64-bit
- * filter says that one like it was seen. */
-static struct node *slot_for(struct node *node, struct bento_str key, uint64_t *filter)
+static size_t find_key(const struct node *node, struct bento_str key)
 {
-    uint64_t hash = 1469598103934665603ULL;
+    if (node->index.slots)
+        return name_index_find(&node->index, node->keys, key);
+    for (size_t i = 0; i < node->count; i++)
+        if (bento_str_eq(node->keys[i], key))
+            return i;
+    return NAMES_NONE;
+}
 
-    for (size_t i = 0; i < key.n; i++)
-        hash = (hash ^ (unsigned char)key.p[i]) * 1099511628211ULL;
-    uint64_t *word = &filter[(hash >> 6) & 63];
-    uint64_t bit = (uint64_t)1 << (hash & 63);
-    if (*word & bit)
-        for (size_t i = 0; i < node->count; i++)
-            if (bento_str_eq(node->keys[i], key))
-                return &node->items[i];
-    *word |= bit;
+/* A key seen before keeps its place and gets the later value, as in a Python dict. */
+static struct node *slot_for(struct node *node, struct bento_str key)
+{
+    size_t at = find_key(node, key);
+
+    if (at != NAMES_NONE)
+        return &node->items[at];
     node->keys[node->count] = key;
+    if (node->index.slots)
+        (void)name_index_enter(&node->index, node->keys, key, node->count);
     return &node->items[node->count++];
 }
 
 static bool parse_object(struct parser *j, struct node *node, unsigned depth)
 {
-    uint64_t filter[64] = { 0 };
     size_t cap = 0;
 
     skip_blank(j);
@@ -238,7 +250,7 @@ static bool parse_object(struct parser *j, struct node *node, unsigned depth)
             return false;
         skip_blank(j);
         if (node->count > FRAME_COLUMNS_MAX * 64u ||
-            !parse_value(j, slot_for(node, key, filter), depth + 1))
+            !parse_value(j, slot_for(node, key), depth + 1))
             return false;
         skip_blank(j);
         if (take(j, "}"))
@@ -483,10 +495,8 @@ member(const struct node *object, struct bento_str key, size_t guess)
 {
     if (guess < object->count && bento_str_eq(object->keys[guess], key))
         return &object->items[guess];
-    for (size_t i = 0; i < object->count; i++)
-        if (bento_str_eq(object->keys[i], key))
-            return &object->items[i];
-    return NULL;
+    size_t at = find_key(object, key);
+    return at == NAMES_NONE ? NULL : &object->items[at];
 }
 
 static void
@@ -604,22 +614,29 @@ static struct bento_str name_of(const struct node *node, struct bento_frames *f)
 static bento_rc read_split_fixed(struct bento_frames *f,
                                  struct table *t,
                                  const struct bento_str *names,
-                                 const struct node *columns,
+                                 size_t name_count,
                                  const struct node *data,
                                  struct bento_error *err)
 {
+    struct name_index index;
+    size_t *from = bento_arena_calloc(&f->scratch, f->options.column_count, sizeof *from);
+
+    if (!from || !name_index_init(&index, &f->scratch, name_count))
+        return no_memory(err);
+    for (size_t i = 0; i < name_count; i++)
+        (void)name_index_enter(&index, names, names[i], i);
     set_header(f, t, NULL, 0);
+    for (size_t i = 0; i < t->header_count; i++)
+        from[i] = name_index_find(&index, names, t->header[i]);
     for (size_t row = 0; row < data->count; row++) {
-        if (data->items[row].type != NODE_ARRAY)
+        const struct node *cells = &data->items[row];
+        if (cells->type != NODE_ARRAY)
             return bento_fail(err, BENTO_EPARSE, "row %zu is no list of cells", row + 1);
         for (size_t i = 0; i < t->header_count; i++) {
-            size_t at = 0;
-            while (at < columns->count && !bento_str_eq(names[at], t->header[i]))
-                at++;
-            if (at == columns->count || at >= data->items[row].count)
+            if (from[i] >= cells->count)
                 return bento_fail(err, BENTO_EPARSE, "no column '%.*s'",
                                   BENTO_STR_ARG(t->header[i]));
-            if (!add_node(f, t, &data->items[row].items[at]))
+            if (!add_node(f, t, &cells->items[from[i]]))
                 return no_memory(err);
         }
         if (!table_end_row(f, t))
@@ -645,7 +662,7 @@ static bento_rc read_split(struct bento_frames *f,
     for (size_t i = 0; i < columns->count; i++)
         names[i] = name_of(&columns->items[i], f);
     if (f->options.column_count)
-        return read_split_fixed(f, t, names, columns, data, err);
+        return read_split_fixed(f, t, names, columns->count, data, err);
     set_header(f, t, names, columns->count);
     if (!frame_mangle(&f->scratch, t->header, t->header_count))
         return no_memory(err);
@@ -711,23 +728,20 @@ static bento_rc read_table(struct bento_frames *f,
     return bento_fail(err, BENTO_EPARSE, "not a frame of the expected orient");
 }
 
-bento_rc bento_frame_json(struct bento_frames *f,
-                          const char *body,
-                          size_t n,
-                          const struct bento_frame **ret,
-                          struct bento_error *err)
+bento_rc frame_general_json(struct bento_frames *f,
+                            const char *body,
+                            size_t n,
+                            const struct bento_frame **ret,
+                            struct bento_error *err)
 {
     struct table *t = &f->table;
     struct node *root;
 
-    bento_rc rc = frame_fast_json(f, body, body + n, ret);
-    if (rc != BENTO_EUNSUPPORTED)
-        return rc == BENTO_OK ? rc : bento_fail(err, rc, "no memory for a JSON body");
     bento_arena_clear(&f->scratch);
     table_reset(t);
     if (!bento_utf8_valid(bento_str_from(body, n)))
         return bento_fail(err, BENTO_EPARSE, "the JSON is not UTF-8");
-    rc = json_document(f, body, n, &root, err);
+    bento_rc rc = json_document(f, body, n, &root, err);
     if (rc == BENTO_OK)
         rc = read_table(f, t, root, err);
     if (rc == BENTO_OK && !(t->header && t->header_count == 0) &&
@@ -739,4 +753,17 @@ bento_rc bento_frame_json(struct bento_frames *f,
     if (rc == BENTO_EPARSE && (t->has_header || f->options.column_count))
         rc = err ? (err->code = BENTO_EINVAL) : BENTO_EINVAL;
     return rc;
+}
+
+bento_rc bento_frame_json(struct bento_frames *f,
+                          const char *body,
+                          size_t n,
+                          const struct bento_frame **ret,
+                          struct bento_error *err)
+{
+    bento_rc rc = frame_fast_json(f, body, body + n, ret);
+
+    if (rc == BENTO_EUNSUPPORTED)
+        return frame_general_json(f, body, n, ret, err);
+    return rc == BENTO_OK ? rc : bento_fail(err, rc, "no memory for a JSON body");
 }
