@@ -94,6 +94,7 @@ static int show_list(const struct call *call, const char *name)
     query.offset = call_number(call, "offset", 0);
     query.labels = call_text(call, "labels");
     query.ascending = call_flag(call, "ascending-order", false);
+    query.brief = is_table(show.format);
     query.order =
         order && strcmp(order, "name") == 0 ? BENTO_ORDER_NAME : BENTO_ORDER_CREATED_AT;
     table_init(&show.table, strcmp(show.format, "wide") == 0);

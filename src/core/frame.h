@@ -12,10 +12,9 @@
 #include "base/buf.h"
 #include "base/number.h"
 #include "bento/frame.h"
-#include "core/frame_names.h"
+#include "core/json_tree.h"
 
 #define FRAME_COLUMNS_MAX 65536
-#define FRAME_DEPTH_MAX   512
 
 enum cell_kind {
     CELL_MISSING = 0,
@@ -105,40 +104,5 @@ bento_rc frame_general_json(struct bento_frames *f,
                             size_t n,
                             const struct bento_frame **ret,
                             struct bento_error *err);
-
-enum node_type {
-    NODE_NULL,
-    NODE_TRUE,
-    NODE_FALSE,
-    NODE_NUMBER,
-    NODE_STRING,
-    NODE_ARRAY,
-    NODE_OBJECT
-};
-
-struct node {
-    enum node_type type;
-    bool nan;              /* the NaN token */
-    struct bento_str text; /* string content, or the number's digits */
-    union {
-        struct { /* array and object */
-            struct node *items;
-            struct bento_str *keys; /* object; a key that comes twice stands once, with
-                                       its last value */
-            size_t count;
-            struct name_index index; /* of the keys, once they are many */
-        };
-        struct bento_number number;
-    };
-};
-
-/* Parses a whole document into the scratch arena, as Python's json.loads accepts it. */
-bento_rc json_document(struct bento_frames *f,
-                       const char *p,
-                       size_t n,
-                       struct node **ret,
-                       struct bento_error *err);
-/* Python's repr of a parsed value. */
-void json_repr(struct bento_buf *to, const struct node *node);
 
 #endif

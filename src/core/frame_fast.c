@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "core/frame.h"
-#include "core/frame_names.h"
+#include "core/name_index.h"
 
 #define WIDTH_MAX   4096
 #define FEW_NAMES   16 /* so many are compared one by one */

@@ -1,5 +1,6 @@
 /* The local repository; see bento/store.h. */
 #include "store/store.h"
+#include "store/brief.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -154,60 +155,101 @@ static const char *column(sqlite3_stmt *s, int i)
     return text ? text : "";
 }
 
-static json_t *labels_of(struct bento_store *store, sqlite3_int64 id)
-{
-    sqlite3_stmt *s;
-    json_t *labels = json_object();
+typedef bento_rc (*visitor)(void *arg, const struct bento_record *record);
 
-    if (sqlite3_prepare_v2(
-            store->db,
-            "SELECT \"key\", value FROM labels WHERE resource_type = 'bento' AND resource_id = ?",
-            -1, &s, NULL) != SQLITE_OK)
-        return labels;
-    (void)sqlite3_bind_int64(s, 1, id);
-    while (sqlite3_step(s) == SQLITE_ROW)
-        (void)json_object_set_new(labels, column(s, 0), json_string(column(s, 1)));
-    (void)sqlite3_finalize(s);
-    return labels;
+/* Rows by id, so that sorting moves ids only. */
+#define DETAILS                                                                 \
+    "SELECT name, version, uri, uri_type, bento_service_metadata, created_at, " \
+    "json_extract(upload_status, '$.status') FROM bentos WHERE id = ?"
+
+static bento_rc prepare(struct bento_store *store,
+                        const char *sql,
+                        sqlite3_stmt **ret,
+                        struct bento_error *err)
+{
+    if (sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) == SQLITE_OK)
+        return BENTO_OK;
+    return sql_fail(store, err, "cannot read");
 }
 
-/* Hands one row to the caller; *ret_taken: it passed the selector. */
+/* Hands the row `id` to the caller. */
 static bento_rc visit(struct bento_store *store,
-                      sqlite3_stmt *s,
-                      const char *selector,
-                      bool *ret_taken,
-                      bento_rc (*each)(void *, const struct bento_record *),
+                      sqlite3_stmt *details,
+                      sqlite3_int64 id,
+                      const char *labels_json,
+                      struct brief *brief,
+                      visitor each,
                       void *arg,
-                      bool skip,
                       struct bento_error *err)
 {
-    json_t *labels = labels_of(store, sqlite3_column_int64(s, 0));
-    struct bento_buf text;
-    bento_rc rc = selector_match(selector, labels, ret_taken, err);
+    bento_rc rc = BENTO_OK;
 
-    bento_buf_init(&text, 1u << 20);
-    bento_json_write(&text, labels, BENTO_JSON_LINE);
-    if (rc == BENTO_OK && *ret_taken && !skip) {
+    (void)sqlite3_bind_int64(details, 1, id);
+    int step = sqlite3_step(details);
+    if (step == SQLITE_ROW) {
         struct bento_record record = {
-            .name = column(s, 1),
-            .version = column(s, 2),
-            .uri = column(s, 3),
-            .uri_type = column(s, 4),
-            .metadata_json = column(s, 5),
-            .created_at = column(s, 6),
-            .status = column(s, 7),
-            .labels_json = bento_buf_z(&text),
+            .name = column(details, 0),
+            .version = column(details, 1),
+            .uri = column(details, 2),
+            .uri_type = column(details, 3),
+            .metadata_json = column(details, 4),
+            .created_at = column(details, 5),
+            .status = column(details, 6),
+            .labels_json = labels_json,
         };
-        rc = each(arg, &record);
+        if (brief)
+            rc = brief_read(brief, record.metadata_json, &record.apis, &record.artifacts);
+        rc = rc == BENTO_OK ? each(arg, &record) : bento_fail(err, rc, "out of memory");
+    } else if (step != SQLITE_DONE) {
+        rc = sql_fail(store, err, "cannot read");
     }
-    bento_buf_release(&text);
+    (void)sqlite3_reset(details);
+    return rc;
+}
+
+static bento_rc takes_labels(const char *selector,
+                             const char *labels_json,
+                             bool *ret_taken,
+                             struct bento_error *err)
+{
+    *ret_taken = true;
+    if (!selector || !*selector)
+        return BENTO_OK;
+    json_t *labels = bento_json_read(bento_str_of(labels_json), NULL);
+    bento_rc rc = selector_match(selector, labels, ret_taken, err);
     json_decref(labels);
     return rc;
 }
 
-#define RECORD_COLUMNS                                                                                                      \
-    "SELECT id, name, version, uri, uri_type, bento_service_metadata, created_at, json_extract(upload_status, '$.status') " \
-    "FROM bentos WHERE deleted = 0 "
+static bento_rc list_rows(struct bento_store *store,
+                          const struct bento_query *q,
+                          sqlite3_stmt *rows,
+                          sqlite3_stmt *details,
+                          visitor each,
+                          void *arg,
+                          struct bento_error *err)
+{
+    struct brief brief;
+    bento_rc rc = BENTO_OK;
+    int64_t seen = 0;
+    int step = SQLITE_ROW;
+
+    brief_init(&brief);
+    while (rc == BENTO_OK && (q->limit < 0 || seen < q->offset + q->limit) &&
+           (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        const char *labels = column(rows, 1);
+        bool taken = false;
+        rc = takes_labels(q->labels, labels, &taken, err);
+        if (rc == BENTO_OK && taken && seen >= q->offset)
+            rc = visit(store, details, sqlite3_column_int64(rows, 0), labels,
+                       q->brief ? &brief : NULL, each, arg, err);
+        seen += taken;
+    }
+    if (rc == BENTO_OK && step != SQLITE_ROW && step != SQLITE_DONE)
+        rc = sql_fail(store, err, "cannot read");
+    brief_release(&brief);
+    return rc;
+}
 
 bento_rc bento_store_list(struct bento_store *store,
                           const struct bento_query *q,
@@ -215,34 +257,72 @@ bento_rc bento_store_list(struct bento_store *store,
                           void *arg,
                           struct bento_error *err)
 {
-    char sql[512];
-    sqlite3_stmt *s;
-    int64_t seen = 0;
-    bento_rc rc = BENTO_OK;
+    char sql[640];
+    sqlite3_stmt *rows = NULL;
+    sqlite3_stmt *details = NULL;
     bool ignored;
 
-    rc = selector_match(q->labels, NULL, &ignored,
-                        err); /* say what is malformed even when nothing is stored */
+    /* Say what is malformed even when nothing is stored. */
+    bento_rc rc = selector_match(q->labels, NULL, &ignored, err);
     if (rc != BENTO_OK || !store->db)
         return rc;
-    (void)snprintf(sql, sizeof sql, RECORD_COLUMNS "%s ORDER BY %s %s, id %s",
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT b.id, coalesce(l.labels, '{}') FROM bentos b LEFT JOIN "
+                   "(SELECT resource_id, json_group_object(\"key\", value) AS labels "
+                   "FROM labels WHERE resource_type = 'bento' GROUP BY resource_id) l "
+                   "ON l.resource_id = b.id WHERE deleted = 0 %s ORDER BY %s %s, b.id %s",
                    q->name ? "AND name = ?" : "",
                    q->order == BENTO_ORDER_NAME ? "name" : "created_at",
                    q->ascending ? "ASC" : "DESC", q->ascending ? "ASC" : "DESC");
-    if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) != SQLITE_OK)
-        return sql_fail(store, err, "cannot read");
-    if (q->name)
-        (void)sqlite3_bind_text(s, 1, q->name, -1, SQLITE_STATIC);
-    int step = SQLITE_DONE;
-    while (rc == BENTO_OK && (q->limit < 0 || seen < q->offset + q->limit) &&
-           (step = sqlite3_step(s)) == SQLITE_ROW) {
-        bool taken = false;
-        rc = visit(store, s, q->labels, &taken, each, arg, seen < q->offset, err);
-        seen += taken;
+    rc = prepare(store, sql, &rows, err);
+    if (rc == BENTO_OK)
+        rc = prepare(store, DETAILS, &details, err);
+    if (rc == BENTO_OK && q->name)
+        (void)sqlite3_bind_text(rows, 1, q->name, -1, SQLITE_STATIC);
+    if (rc == BENTO_OK)
+        rc = list_rows(store, q, rows, details, each, arg, err);
+    (void)sqlite3_finalize(rows);
+    (void)sqlite3_finalize(details);
+    return rc;
+}
+
+#define FIND_ROW                                                        \
+    "SELECT id, (SELECT json_group_object(\"key\", value) FROM labels " \
+    "WHERE resource_type = 'bento' AND resource_id = bentos.id) "       \
+    "FROM bentos WHERE deleted = 0 AND name = ? "
+
+static bento_rc find_row(struct bento_store *store,
+                         const char *name,
+                         const char *version,
+                         visitor each,
+                         void *arg,
+                         struct bento_error *err)
+{
+    bool latest = strcmp(version, "latest") == 0;
+    sqlite3_stmt *row = NULL;
+    sqlite3_stmt *details = NULL;
+    const char *sql =
+        latest ? FIND_ROW
+            "AND json_extract(upload_status, '$.status') = 'DONE' ORDER BY created_at DESC, id DESC LIMIT 1"
+               : FIND_ROW "AND version = ? ORDER BY id DESC LIMIT 1";
+
+    bento_rc rc = prepare(store, sql, &row, err);
+    if (rc == BENTO_OK)
+        rc = prepare(store, DETAILS, &details, err);
+    if (rc == BENTO_OK) {
+        (void)sqlite3_bind_text(row, 1, name, -1, SQLITE_STATIC);
+        if (!latest)
+            (void)sqlite3_bind_text(row, 2, version, -1, SQLITE_STATIC);
+        int step = sqlite3_step(row);
+        if (step == SQLITE_ROW)
+            rc = visit(store, details, sqlite3_column_int64(row, 0), column(row, 1), NULL,
+                       each, arg, err);
+        else
+            rc = step == SQLITE_DONE ? BENTO_ENOTFOUND
+                                     : sql_fail(store, err, "cannot read");
     }
-    if (rc == BENTO_OK && step != SQLITE_ROW && step != SQLITE_DONE)
-        rc = sql_fail(store, err, "cannot read");
-    (void)sqlite3_finalize(s);
+    (void)sqlite3_finalize(row);
+    (void)sqlite3_finalize(details);
     return rc;
 }
 
@@ -253,26 +333,10 @@ bento_rc bento_store_get(struct bento_store *store,
                          void *arg,
                          struct bento_error *err)
 {
-    bool latest = strcmp(version, "latest") == 0;
-    sqlite3_stmt *s = NULL;
-    bool taken = false;
-    bento_rc rc = BENTO_ENOTFOUND;
-    const char *sql =
-        latest ? RECORD_COLUMNS
-            "AND name = ? AND json_extract(upload_status, '$.status') = 'DONE' ORDER BY created_at DESC, id DESC LIMIT 1"
-               : RECORD_COLUMNS "AND name = ? AND version = ? ORDER BY id DESC LIMIT 1";
+    bento_rc rc =
+        store->db ? find_row(store, name, version, each, arg, err) : BENTO_ENOTFOUND;
 
-    if (store->db) {
-        if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) != SQLITE_OK)
-            return sql_fail(store, err, "cannot read");
-        (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-        if (!latest)
-            (void)sqlite3_bind_text(s, 2, version, -1, SQLITE_STATIC);
-        if (sqlite3_step(s) == SQLITE_ROW)
-            rc = visit(store, s, NULL, &taken, each, arg, false, err);
-        (void)sqlite3_finalize(s);
-    }
-    if (rc == BENTO_ENOTFOUND && !taken) {
+    if (rc == BENTO_ENOTFOUND) {
         (void)bento_fail(
             err, BENTO_ENOTFOUND,
             "BentoService %s:%s not found - NOT_FOUND:BentoService `%s:%s` is not found",

@@ -3,8 +3,8 @@
  * caller owns. Bodies choose the names, so the hash is seeded per process: nobody can
  * prepare names that collide.
  */
-#ifndef BENTO_CORE_FRAME_NAMES_H
-#define BENTO_CORE_FRAME_NAMES_H
+#ifndef BENTO_CORE_NAME_INDEX_H
+#define BENTO_CORE_NAME_INDEX_H
 
 #include "base/arena.h"
 

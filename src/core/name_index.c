@@ -1,5 +1,5 @@
-/* Names of columns and rows; see frame_names.h. */
-#include "core/frame_names.h"
+/* Names of columns and rows; see name_index.h. */
+#include "core/name_index.h"
 
 #include <sys/auxv.h>
 
