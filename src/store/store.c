@@ -253,7 +253,7 @@ bento_rc bento_store_get(struct bento_store *store,
                          void *arg,
                          struct bento_error *err)
 {
-    bool latest = strcmp(version, "latest") == 0;
+    bool latest = bento_str_ieq(bento_str_of(version), BENTO_STR("latest"));
     sqlite3_stmt *s = NULL;
     bool taken = false;
     bento_rc rc = BENTO_ENOTFOUND;
