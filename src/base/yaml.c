@@ -9,6 +9,7 @@
 #define YAML_BYTES_MAX   (16u << 20)
 #define YAML_DEPTH_MAX   64
 #define YAML_ALIASES_MAX 1000
+#define YAML_BINARY      "tag:yaml.org,2002:binary"
 
 struct reader {
     yaml_document_t document;
@@ -27,10 +28,11 @@ static bool one_of(struct bento_str s, const char *const *words)
 }
 
 static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-static const char *const trues[] = { "true", "True", "TRUE", "yes", "Yes",
-                                     "YES",  "on",   "On",   "ON",  NULL };
-static const char *const falses[] = { "false", "False", "FALSE", "no",  "No",
-                                      "NO",    "off",   "Off",   "OFF", NULL };
+static const char *const trues[] = { "true", "True", "TRUE", NULL };
+static const char *const falses[] = { "false", "False", "FALSE", NULL };
+/* Text in YAML 1.2, true and false to a reader of 1.1. */
+static const char *const words_1_1[] = { "yes", "Yes", "YES", "no",  "No",  "NO", "on",
+                                         "On",  "ON",  "off", "Off", "OFF", NULL };
 
 static bool looks_numeric(struct bento_str s)
 {
@@ -58,8 +60,7 @@ static json_t *plain_value(struct bento_str s)
     bool octal = s.n > 1 && s.p[0] == '0' && number.kind == BENTO_NUMBER_INT;
     if (number.kind == BENTO_NUMBER_INT && !octal)
         return json_integer(number.i);
-    bool dotted = memchr(s.p, '.', s.n) != NULL;
-    if (number.kind == BENTO_NUMBER_FLOAT && dotted && isfinite(number.real))
+    if (number.kind == BENTO_NUMBER_FLOAT && isfinite(number.real))
         return json_real(number.real);
     return NULL;
 }
@@ -67,6 +68,45 @@ static json_t *plain_value(struct bento_str s)
 /* ---- reading ---- */
 
 static json_t *read_node(struct reader *r, int index, unsigned depth);
+
+static int base64_digit(char c)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* !!binary, as ruamel.yaml writes bytes (setup_sh of 0.13): the text that it holds. NULL:
+ * it holds none. */
+static json_t *binary_value(struct bento_str s)
+{
+    struct bento_buf text;
+    json_t *value = NULL;
+    unsigned bits = 0;
+    unsigned have = 0;
+    bool good = true;
+
+    bento_buf_init(&text, YAML_BYTES_MAX);
+    for (size_t i = 0; i < s.n && good; i++) {
+        int digit = base64_digit(s.p[i]);
+        if (digit < 0) {
+            good = strchr("= \r\n", s.p[i]) != NULL;
+            continue;
+        }
+        bits = bits << 6 | (unsigned)digit;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            bento_buf_addc(&text, (char)(bits >> have & 0xFF));
+        }
+    }
+    if (good && text.rc == BENTO_OK && bento_utf8_valid(bento_buf_str(&text)))
+        value = json_stringn(text.n ? text.p : "", text.n);
+    bento_buf_release(&text);
+    return value;
+}
 
 static json_t *read_scalar(const yaml_node_t *node)
 {
@@ -76,6 +116,8 @@ static json_t *read_scalar(const yaml_node_t *node)
 
     if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
         value = plain_value(s);
+    else if (node->tag && strcmp((const char *)node->tag, YAML_BINARY) == 0)
+        value = binary_value(s);
     return value ? value : json_stringn(s.p, s.n);
 }
 
@@ -176,8 +218,23 @@ static int append(void *arg, unsigned char *p, size_t n)
     return to->rc == BENTO_OK;
 }
 
-/* Text that a reader would take for something else is quoted: null, true, 1.0,
- * timestamps. */
+/* Numbers of YAML that JSON does not have: 0x10, 0o7, 1_000, 12:30. */
+static bool foreign_number(struct bento_str s)
+{
+    size_t sign = s.n && (s.p[0] == '-' || s.p[0] == '+');
+
+    if (!looks_numeric(s))
+        return false;
+    if (s.n > sign + 2 && s.p[sign] == '0' && strchr("xXoObB", s.p[sign + 1]))
+        return true;
+    for (size_t i = sign; i < s.n; i++)
+        if (!s.p[i] || !strchr("0123456789_:.", s.p[i]))
+            return false;
+    return memchr(s.p, '_', s.n) || memchr(s.p, ':', s.n);
+}
+
+/* Text that a reader of YAML 1.1 or 1.2 would take for something else is quoted: null,
+ * true, yes, 1.0, timestamps. */
 static bool needs_quotes(struct bento_str s)
 {
     json_t *value = plain_value(s);
@@ -191,7 +248,7 @@ static bool needs_quotes(struct bento_str s)
     if (date && s.n == 26 && s.p[10] == ' ' && s.p[13] == ':' && s.p[16] == ':' &&
         s.p[19] == '.')
         return false;
-    return value || date || number;
+    return value || date || number || foreign_number(s) || one_of(s, words_1_1);
 }
 
 static bool emit_text(yaml_emitter_t *e, const char *p, size_t n, bool typed)
@@ -240,9 +297,21 @@ static bool emit_collection(yaml_emitter_t *e, const json_t *value)
     return yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(e, &event);
 }
 
+/* 1e-05 becomes 1.0e-05: without the point YAML 1.1 reads text. */
+static size_t dotted_exponent(char number[40], size_t n)
+{
+    char *e = memchr(number, 'e', n);
+
+    if (!e || memchr(number, '.', n))
+        return n;
+    memmove(e + 2, e, (size_t)(number + n - e));
+    memcpy(e, ".0", 2);
+    return n + 2;
+}
+
 static bool emit(yaml_emitter_t *e, const json_t *value)
 {
-    char number[32];
+    char number[40];
     size_t n;
 
     switch (json_typeof(value)) {
@@ -261,6 +330,7 @@ static bool emit(yaml_emitter_t *e, const json_t *value)
     }
     case JSON_REAL:
         n = bento_number_repr(json_real_value(value), number);
+        n = dotted_exponent(number, n);
         return emit_text(e, number, n, true);
     case JSON_TRUE:
         return emit_text(e, "true", 4, true);

@@ -1,6 +1,5 @@
 /* The local repository; see bento/store.h. */
 #include "store/store.h"
-#include "store/brief.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,8 +36,8 @@ static const char schema[] =
     "locks_held INTEGER, ttl DATETIME, PRIMARY KEY (id), UNIQUE (resource_id), CONSTRAINT lock_status CHECK "
     "(lock_status IN ('read_lock', 'write_lock')));";
 
-static bento_rc
-sql_fail(struct bento_store *store, struct bento_error *err, const char *what)
+bento_rc
+store_sql_fail(struct bento_store *store, struct bento_error *err, const char *what)
 {
     int code = sqlite3_errcode(store->db);
 
@@ -55,7 +54,7 @@ run_sql(struct bento_store *store, const char *sql, struct bento_error *err)
 {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
                ? BENTO_OK
-               : sql_fail(store, err, "cannot write");
+               : store_sql_fail(store, err, "cannot write");
 }
 
 /* ---- open ---- */
@@ -94,7 +93,7 @@ static bento_rc open_database(struct bento_store *store, struct bento_error *err
     if (store->read_only && access(path, F_OK) != 0)
         return BENTO_OK; /* an empty store */
     if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
-        return sql_fail(store, err, "cannot open the database");
+        return store_sql_fail(store, err, "cannot open the database");
     (void)sqlite3_busy_timeout(store->db, BUSY_MS);
     if (store->read_only)
         return BENTO_OK;
@@ -144,206 +143,6 @@ void bento_store_close(struct bento_store *store)
 const char *bento_store_home(const struct bento_store *store)
 {
     return store->home;
-}
-
-/* ---- reading ---- */
-
-static const char *column(sqlite3_stmt *s, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(s, i);
-
-    return text ? text : "";
-}
-
-typedef bento_rc (*visitor)(void *arg, const struct bento_record *record);
-
-/* Rows by id, so that sorting moves ids only. */
-#define DETAILS                                                                 \
-    "SELECT name, version, uri, uri_type, bento_service_metadata, created_at, " \
-    "json_extract(upload_status, '$.status') FROM bentos WHERE id = ?"
-
-static bento_rc prepare(struct bento_store *store,
-                        const char *sql,
-                        sqlite3_stmt **ret,
-                        struct bento_error *err)
-{
-    if (sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) == SQLITE_OK)
-        return BENTO_OK;
-    return sql_fail(store, err, "cannot read");
-}
-
-/* Hands the row `id` to the caller. */
-static bento_rc visit(struct bento_store *store,
-                      sqlite3_stmt *details,
-                      sqlite3_int64 id,
-                      const char *labels_json,
-                      struct brief *brief,
-                      visitor each,
-                      void *arg,
-                      struct bento_error *err)
-{
-    bento_rc rc = BENTO_OK;
-
-    (void)sqlite3_bind_int64(details, 1, id);
-    int step = sqlite3_step(details);
-    if (step == SQLITE_ROW) {
-        struct bento_record record = {
-            .name = column(details, 0),
-            .version = column(details, 1),
-            .uri = column(details, 2),
-            .uri_type = column(details, 3),
-            .metadata_json = column(details, 4),
-            .created_at = column(details, 5),
-            .status = column(details, 6),
-            .labels_json = labels_json,
-        };
-        if (brief)
-            rc = brief_read(brief, record.metadata_json, &record.apis, &record.artifacts);
-        rc = rc == BENTO_OK ? each(arg, &record) : bento_fail(err, rc, "out of memory");
-    } else if (step != SQLITE_DONE) {
-        rc = sql_fail(store, err, "cannot read");
-    }
-    (void)sqlite3_reset(details);
-    return rc;
-}
-
-static bento_rc takes_labels(const char *selector,
-                             const char *labels_json,
-                             bool *ret_taken,
-                             struct bento_error *err)
-{
-    *ret_taken = true;
-    if (!selector || !*selector)
-        return BENTO_OK;
-    json_t *labels = bento_json_read(bento_str_of(labels_json), NULL);
-    bento_rc rc = selector_match(selector, labels, ret_taken, err);
-    json_decref(labels);
-    return rc;
-}
-
-static bento_rc list_rows(struct bento_store *store,
-                          const struct bento_query *q,
-                          sqlite3_stmt *rows,
-                          sqlite3_stmt *details,
-                          visitor each,
-                          void *arg,
-                          struct bento_error *err)
-{
-    struct brief brief;
-    bento_rc rc = BENTO_OK;
-    int64_t seen = 0;
-    int step = SQLITE_ROW;
-
-    brief_init(&brief);
-    while (rc == BENTO_OK && (q->limit < 0 || seen < q->offset + q->limit) &&
-           (step = sqlite3_step(rows)) == SQLITE_ROW) {
-        const char *labels = column(rows, 1);
-        bool taken = false;
-        rc = takes_labels(q->labels, labels, &taken, err);
-        if (rc == BENTO_OK && taken && seen >= q->offset)
-            rc = visit(store, details, sqlite3_column_int64(rows, 0), labels,
-                       q->brief ? &brief : NULL, each, arg, err);
-        seen += taken;
-    }
-    if (rc == BENTO_OK && step != SQLITE_ROW && step != SQLITE_DONE)
-        rc = sql_fail(store, err, "cannot read");
-    brief_release(&brief);
-    return rc;
-}
-
-bento_rc bento_store_list(struct bento_store *store,
-                          const struct bento_query *q,
-                          bento_rc (*each)(void *arg, const struct bento_record *record),
-                          void *arg,
-                          struct bento_error *err)
-{
-    char sql[640];
-    sqlite3_stmt *rows = NULL;
-    sqlite3_stmt *details = NULL;
-    bool ignored;
-
-    /* Say what is malformed even when nothing is stored. */
-    bento_rc rc = selector_match(q->labels, NULL, &ignored, err);
-    if (rc != BENTO_OK || !store->db)
-        return rc;
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT b.id, coalesce(l.labels, '{}') FROM bentos b LEFT JOIN "
-                   "(SELECT resource_id, json_group_object(\"key\", value) AS labels "
-                   "FROM labels WHERE resource_type = 'bento' GROUP BY resource_id) l "
-                   "ON l.resource_id = b.id WHERE deleted = 0 %s ORDER BY %s %s, b.id %s",
-                   q->name ? "AND name = ?" : "",
-                   q->order == BENTO_ORDER_NAME ? "name" : "created_at",
-                   q->ascending ? "ASC" : "DESC", q->ascending ? "ASC" : "DESC");
-    rc = prepare(store, sql, &rows, err);
-    if (rc == BENTO_OK)
-        rc = prepare(store, DETAILS, &details, err);
-    if (rc == BENTO_OK && q->name)
-        (void)sqlite3_bind_text(rows, 1, q->name, -1, SQLITE_STATIC);
-    if (rc == BENTO_OK)
-        rc = list_rows(store, q, rows, details, each, arg, err);
-    (void)sqlite3_finalize(rows);
-    (void)sqlite3_finalize(details);
-    return rc;
-}
-
-#define FIND_ROW                                                        \
-    "SELECT id, (SELECT json_group_object(\"key\", value) FROM labels " \
-    "WHERE resource_type = 'bento' AND resource_id = bentos.id) "       \
-    "FROM bentos WHERE deleted = 0 AND name = ? "
-
-static bento_rc find_row(struct bento_store *store,
-                         const char *name,
-                         const char *version,
-                         visitor each,
-                         void *arg,
-                         struct bento_error *err)
-{
-    bool latest = strcmp(version, "latest") == 0;
-    sqlite3_stmt *row = NULL;
-    sqlite3_stmt *details = NULL;
-    const char *sql =
-        latest ? FIND_ROW
-            "AND json_extract(upload_status, '$.status') = 'DONE' ORDER BY created_at DESC, id DESC LIMIT 1"
-               : FIND_ROW "AND version = ? ORDER BY id DESC LIMIT 1";
-
-    bento_rc rc = prepare(store, sql, &row, err);
-    if (rc == BENTO_OK)
-        rc = prepare(store, DETAILS, &details, err);
-    if (rc == BENTO_OK) {
-        (void)sqlite3_bind_text(row, 1, name, -1, SQLITE_STATIC);
-        if (!latest)
-            (void)sqlite3_bind_text(row, 2, version, -1, SQLITE_STATIC);
-        int step = sqlite3_step(row);
-        if (step == SQLITE_ROW)
-            rc = visit(store, details, sqlite3_column_int64(row, 0), column(row, 1), NULL,
-                       each, arg, err);
-        else
-            rc = step == SQLITE_DONE ? BENTO_ENOTFOUND
-                                     : sql_fail(store, err, "cannot read");
-    }
-    (void)sqlite3_finalize(row);
-    (void)sqlite3_finalize(details);
-    return rc;
-}
-
-bento_rc bento_store_get(struct bento_store *store,
-                         const char *name,
-                         const char *version,
-                         bento_rc (*each)(void *arg, const struct bento_record *record),
-                         void *arg,
-                         struct bento_error *err)
-{
-    bento_rc rc =
-        store->db ? find_row(store, name, version, each, arg, err) : BENTO_ENOTFOUND;
-
-    if (rc == BENTO_ENOTFOUND) {
-        (void)bento_fail(
-            err, BENTO_ENOTFOUND,
-            "BentoService %s:%s not found - NOT_FOUND:BentoService `%s:%s` is not found",
-            name, version, name, version);
-        (void)bento_hint(err, "'bentoml list' shows what is in %s", store->home);
-    }
-    return rc;
 }
 
 /* ---- writing ---- */
@@ -426,13 +225,13 @@ static bento_rc insert_row(struct bento_store *store,
             "INSERT INTO bentos (name, version, uri, uri_type, bento_service_metadata, created_at, upload_status, deleted) "
             "VALUES (?, ?, ?, 'LOCAL', ?, ?, ?, 0)",
             -1, &s, NULL) != SQLITE_OK)
-        return sql_fail(store, err, "cannot write");
+        return store_sql_fail(store, err, "cannot write");
     const char *values[] = { name, version, uri, metadata, created, status };
     for (int i = 0; i < 6; i++)
         (void)sqlite3_bind_text(s, i + 1, values[i], -1, SQLITE_STATIC);
     int rc = sqlite3_step(s);
     (void)sqlite3_finalize(s);
-    return rc == SQLITE_DONE ? BENTO_OK : sql_fail(store, err, "cannot write");
+    return rc == SQLITE_DONE ? BENTO_OK : store_sql_fail(store, err, "cannot write");
 }
 
 static bento_rc insert_labels(struct bento_store *store,
@@ -458,7 +257,7 @@ static bento_rc insert_labels(struct bento_store *store,
         (void)sqlite3_bind_text(s, 2, key, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 3, json_string_value(value), -1, SQLITE_STATIC);
         if (sqlite3_step(s) != SQLITE_DONE)
-            rc = sql_fail(store, err, "cannot write");
+            rc = store_sql_fail(store, err, "cannot write");
         (void)sqlite3_finalize(s);
     }
     json_decref(labels);
@@ -579,7 +378,7 @@ bento_rc bento_store_delete(struct bento_store *store,
         (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 2, version, -1, SQLITE_STATIC);
         rc = sqlite3_step(s) == SQLITE_DONE ? BENTO_OK
-                                            : sql_fail(store, err, "cannot write");
+                                            : store_sql_fail(store, err, "cannot write");
         (void)sqlite3_finalize(s);
         if (rc == BENTO_OK)
             rc = run_sql(store, "COMMIT", err);
