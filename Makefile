@@ -18,11 +18,10 @@ bench: wheel
 	@$(PY) bench/run.py
 
 format:
-	clang-format -i $$(git ls-files 'src/*.[ch]' 'include/*.h' 'python/core/*.[ch]' 'tests/*.[ch]' 'fuzz/*.c' 'bench/*.c')
+	@clang-format -i $$(git ls-files 'src/*.[ch]' 'include/*.h' 'python/core/*.[ch]' 'tests/*.[ch]' 'fuzz/*.c' 'bench/*.c')
 
 lint: setup
-	tools/check_layers.py
-	.venv/bin/ruff check python tools tests bench examples
+	@tools/lint.sh
 
 fuzz:
 	cmake --preset fuzz && cmake --build --preset fuzz

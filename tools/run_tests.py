@@ -78,9 +78,8 @@ def skipped_though_here():
 
 def main():
     python = str(VENV / "python")
-    run("layers", [python, "tools/check_layers.py"])
-    run("ruff", [str(VENV / "ruff"), "check", "python", "tools", "tests", "examples"])
     preset("debug")
+    run("lint", ["tools/lint.sh"])
     asan = preset("asan")
     preset("tsan", "runtime")
     flags = ["-rs", "-p", "no:cacheprovider"]

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages="build-essential cmake ninja-build pkg-config libuv1-dev libjansson-dev libsqlite3-dev libyaml-dev zlib1g-dev python3 python3-dev python3-venv node-llhttp curl"
+packages="build-essential cmake ninja-build pkg-config libuv1-dev libjansson-dev libsqlite3-dev libyaml-dev zlib1g-dev python3 python3-dev python3-venv node-llhttp curl clang-format clang-tidy"
 missing=
 for p in $packages; do
   dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"

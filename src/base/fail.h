@@ -22,4 +22,20 @@ bento_fail_os(struct bento_error *err, bento_rc code, int os_errno, const char *
 /* Adds the hint to an error that was just created; returns its code. */
 bento_rc bento_hint(struct bento_error *err, const char *fmt, ...) BENTO_PRINTF(2, 3);
 
+#ifdef __clang_analyzer__
+/* What the static analyser cannot see from here: these never return BENTO_OK. */
+static inline bento_rc bento_fail_rc(bento_rc code)
+{
+    if (code == BENTO_OK)
+        __builtin_unreachable();
+    return code;
+}
+#    define bento_fail(err, code, ...) \
+        ((void)bento_fail(err, code, __VA_ARGS__), bento_fail_rc(code))
+#    define bento_fail_os(err, code, ...) \
+        ((void)bento_fail_os(err, code, __VA_ARGS__), bento_fail_rc(code))
+#    define bento_hint(err, ...) \
+        ((void)bento_hint(err, __VA_ARGS__), bento_fail_rc(BENTO_EINVAL))
+#endif
+
 #endif
