@@ -29,14 +29,12 @@ static void write_ascii(struct bento_buf *to, struct bento_str s)
 {
     bento_buf_addc(to, '"');
     for (size_t at = 0; at < s.n;) {
-        unsigned char c = (unsigned char)s.p[at];
-        if (c < 0x80) {
-            struct bento_buf one;
-            bento_buf_init(&one, 16);
-            bento_buf_addjson(&one, bento_str_from(s.p + at, 1));
-            bento_buf_add(to, one.p + 1, one.n - 2);
-            bento_buf_release(&one);
-            at++;
+        size_t plain = at;
+        while (plain < s.n && (unsigned char)s.p[plain] < 0x80)
+            plain++;
+        if (plain > at) {
+            bento_buf_addescaped(to, bento_str_from(s.p + at, plain - at));
+            at = plain;
             continue;
         }
         unsigned code = next_code(s.p, &at);
