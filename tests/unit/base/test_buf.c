@@ -47,12 +47,15 @@ TEST(failed_append_leaves_nothing)
 {
     struct bento_buf b;
 
-    for (size_t max = 2; max < 14; max++) {
-        bento_buf_init(&b, max);
-        bento_buf_adds(&b, "x:");
-        bento_buf_addjson(&b, BENTO_STR("ab\ncd\x01"));
+    for (size_t max = 2; max < 28; max++) {
+        bento_buf_init(&b, max / 2);
+        bento_buf_adds(&b, "x");
+        if (max % 2)
+            bento_buf_addescaped(&b, BENTO_STR("ab\ncd\x01yz"));
+        else
+            bento_buf_addjson(&b, BENTO_STR("ab\ncd\x01"));
         CHECK_INT(b.rc, BENTO_ETOOLARGE);
-        CHECK_MEM(b.p, b.n, "x:");
+        CHECK_MEM(b.p, b.n, "x");
         bento_buf_release(&b);
     }
     bento_buf_init(&b, 100);
