@@ -2,10 +2,10 @@
 #include "os/socket.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "os/shm.h"
 #include "support/check.h"
 
@@ -38,7 +38,7 @@ static char pattern(size_t i)
 TEST(partial_sends)
 {
     int pair[2] = { -1, -1 };
-    char *text = malloc(MANY); /* NOLINT: a test of sockets, not of memory */
+    char *text = bento_alloc(MANY);
     size_t sent = 0;
     size_t got = 0;
     size_t wrong = 0;
@@ -72,7 +72,7 @@ TEST(partial_sends)
         full += 1000000;
     CHECK(full > 1000000); /* it ended with 0, not with waiting */
     CHECK_INT(bento_socket_send(pair[0], BENTO_STR("x"), BENTO_STR("")), 0);
-    free(text);
+    bento_free(text);
     bento_fd_close(&pair[0]);
     bento_fd_close(&pair[1]);
 }
