@@ -2,17 +2,21 @@
 #include "base/yaml.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <yaml.h>
 
 #include "base/number.h"
 
-#define YAML_BYTES_MAX   (16u << 20)
-#define YAML_DEPTH_MAX   64
-#define YAML_ALIASES_MAX 1000
+#define YAML_BYTES_MAX (16u << 20)
+#define YAML_DEPTH_MAX 64
+#define YAML_NODES_MAX (YAML_BYTES_MAX / 8) /* with what aliases repeat, */
+#define YAML_TEXT_MAX  (YAML_BYTES_MAX * 2) /* likewise */
 
 struct reader {
     yaml_document_t document;
-    unsigned aliases;
+    unsigned nodes;
+    size_t text;
+    bool told; /* err says why */
     struct bento_error *err;
 };
 
@@ -114,14 +118,24 @@ static json_t *read_sequence(struct reader *r, const yaml_node_t *node, unsigned
     return array;
 }
 
+static json_t *refuse(struct reader *r, const char *why)
+{
+    if (!r->told)
+        (void)bento_fail(r->err, BENTO_EPARSE, "YAML %s", why);
+    r->told = true;
+    return NULL;
+}
+
 static json_t *read_node(struct reader *r, int index, unsigned depth)
 {
     const yaml_node_t *node = yaml_document_get_node(&r->document, index);
 
-    if (!node || depth > YAML_DEPTH_MAX || r->aliases++ > YAML_BYTES_MAX / 8) {
-        (void)bento_fail(r->err, BENTO_EPARSE, "YAML is nested too deeply");
-        return NULL;
-    }
+    if (!node || depth > YAML_DEPTH_MAX)
+        return refuse(r, "is nested too deeply");
+    if (node->type == YAML_SCALAR_NODE)
+        r->text += node->data.scalar.length;
+    if (++r->nodes > YAML_NODES_MAX || r->text > YAML_TEXT_MAX)
+        return refuse(r, "has too much in it");
     switch (node->type) {
     case YAML_SCALAR_NODE:
         return read_scalar(node);
@@ -159,8 +173,8 @@ json_t *bento_yaml_read(struct bento_str text, struct bento_error *err)
         return NULL;
     }
     value = yaml_document_get_root_node(&r.document) ? read_node(&r, 1, 0) : json_null();
-    if (!value && err && err->code == BENTO_OK)
-        (void)bento_fail(err, BENTO_EPARSE, "YAML with keys that are no text");
+    if (!value)
+        (void)refuse(&r, "has keys that are no text");
     yaml_document_delete(&r.document);
     yaml_parser_delete(&parser);
     return value;
@@ -251,14 +265,10 @@ static bool emit(yaml_emitter_t *e, const json_t *value)
         return emit_collection(e, value);
     case JSON_STRING:
         return emit_text(e, json_string_value(value), json_string_length(value), false);
-    case JSON_INTEGER: {
-        struct bento_buf digits;
-        bento_buf_init(&digits, 32);
-        bento_buf_addf(&digits, "%lld", (long long)json_integer_value(value));
-        bool ok = emit_text(e, digits.p, digits.n, true);
-        bento_buf_release(&digits);
-        return ok;
-    }
+    case JSON_INTEGER:
+        n = (size_t)snprintf(number, sizeof number, "%lld",
+                             (long long)json_integer_value(value));
+        return emit_text(e, number, n, true);
     case JSON_REAL:
         n = bento_number_repr(json_real_value(value), number);
         return emit_text(e, number, n, true);
@@ -292,6 +302,8 @@ bento_yaml_write(struct bento_buf *to, const json_t *value, struct bento_error *
               yaml_emitter_emit(&e, &event);
     const char *problem = e.problem;
     yaml_emitter_delete(&e);
+    if (to->rc != BENTO_OK)
+        return bento_fail(err, to->rc, "no room for YAML: %s", bento_rc_text(to->rc));
     return ok ? BENTO_OK
               : bento_fail(err, BENTO_EINVAL, "cannot write YAML: %s",
                            problem ? problem : "out of memory");

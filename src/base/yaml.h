@@ -1,7 +1,8 @@
 /*
  * YAML to and from JSON values, as PyYAML's safe loader and dumper see them: plain
  * scalars are typed (null, booleans, integers, floats), timestamps stay text, keys are
- * text and keep their order. Limits: 16 MiB, depth 64, 1000 aliases.
+ * text and keep their order. Limits: 16 MiB, depth 64, and with what aliases repeat
+ * 2 Mi nodes and 32 MiB of text.
  */
 #ifndef BENTO_BASE_YAML_H
 #define BENTO_BASE_YAML_H
