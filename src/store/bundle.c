@@ -18,22 +18,24 @@ void bento_store_free_text(char *text)
 static bento_rc give_text(struct bento_buf *text, char **ret, struct bento_error *err)
 {
     if (!bento_buf_z(text)) {
+        bento_rc rc = text->rc;
         bento_buf_release(text);
-        return bento_fail(err, BENTO_ENOMEM, "out of memory");
+        return bento_fail(err, rc, "no room for a document: %s", bento_rc_text(rc));
     }
     *ret = text->p;
     return BENTO_OK;
 }
 
+/* err must not be NULL: it carries the code. */
 static json_t *read_descriptor(const char *folder, struct bento_error *err)
 {
     char path[PATH_MAX];
     struct bento_buf text;
     json_t *document = NULL;
 
-    (void)snprintf(path, sizeof path, "%s/bentoml.yml", folder);
+    bool fits = snprintf(path, sizeof path, "%s/bentoml.yml", folder) < PATH_MAX;
     bento_buf_init(&text, DESCRIPTOR_MAX);
-    bento_rc rc = bento_fs_read(path, &text, err);
+    bento_rc rc = fits ? bento_fs_read(path, &text, err) : BENTO_ENOTFOUND;
     if (rc == BENTO_ENOTFOUND) {
         (void)bento_fail(err, rc, "'%s' is no bundle: it has no bentoml.yml", folder);
         (void)bento_hint(
@@ -46,7 +48,7 @@ static json_t *read_descriptor(const char *folder, struct bento_error *err)
             document = NULL;
             (void)bento_fail(err, BENTO_ECORRUPT, "'%s' does not describe a bundle",
                              path);
-        } else if (!document && err) {
+        } else if (!document && err->code != BENTO_ENOMEM) {
             char why[BENTO_ERROR_MESSAGE_SIZE];
             (void)snprintf(why, sizeof why, "%s", err->message);
             (void)bento_fail(err, BENTO_ECORRUPT, "'%s': %.200s", path, why);
@@ -56,18 +58,14 @@ static json_t *read_descriptor(const char *folder, struct bento_error *err)
     return document;
 }
 
-static bento_rc error_code(const struct bento_error *err, bento_rc fallback)
-{
-    return err && err->code != BENTO_OK ? err->code : fallback;
-}
-
 bento_rc bento_bundle_read(const char *folder, char **ret_json, struct bento_error *err)
 {
     struct bento_buf text;
-    json_t *document = read_descriptor(folder, err);
+    struct bento_error own = BENTO_ERROR_INIT;
+    json_t *document = read_descriptor(folder, err = err ? err : &own);
 
     if (!document)
-        return error_code(err, BENTO_ECORRUPT);
+        return err->code;
     bento_buf_init(&text, 2 * DESCRIPTOR_MAX);
     bento_json_write(&text, document, BENTO_JSON_LINE);
     json_decref(document);
@@ -96,7 +94,8 @@ static void copy_time(json_t *to, const json_t *about)
     (void)json_object_set_new(to, "created_at", json_string(text));
 }
 
-static json_t *env_of(const json_t *document)
+/* NULL on failure. */
+static json_t *env_of(const json_t *document, struct bento_error *err)
 {
     const json_t *env = json_object_get(document, "env");
     const json_t *conda = json_object_get(env, "conda_env");
@@ -107,9 +106,14 @@ static json_t *env_of(const json_t *document)
     copy_text(to, "setup_sh", env, "setup_sh");
     if (json_is_object(conda)) {
         bento_buf_init(&text, 1u << 20);
-        if (bento_yaml_write(&text, conda, NULL) == BENTO_OK)
+        bento_rc rc = bento_yaml_write(&text, conda, err);
+        if (rc == BENTO_OK)
             (void)json_object_set_new(to, "conda_env", json_stringn(text.p, text.n));
         bento_buf_release(&text);
+        if (rc != BENTO_OK) {
+            json_decref(to);
+            return NULL;
+        }
     } else {
         copy_text(to, "conda_env", env, "conda_env");
     }
@@ -179,19 +183,20 @@ json_t *bundle_metadata(const char *folder, struct bento_error *err)
 {
     json_t *document = read_descriptor(folder, err);
     const json_t *about = json_object_get(document, "metadata");
-    json_t *apis = json_array();
+    json_t *env = document ? env_of(document, err) : NULL;
     json_t *item;
     size_t i;
 
-    if (!document) {
-        json_decref(apis);
+    if (!env) {
+        json_decref(document);
         return NULL;
     }
+    json_t *apis = json_array();
     json_t *to = json_object();
     copy_text(to, "name", about, "service_name");
     copy_text(to, "version", about, "service_version");
     copy_time(to, about);
-    (void)json_object_set_new(to, "env", env_of(document));
+    (void)json_object_set_new(to, "env", env);
     json_t *artifacts = artifacts_of(document);
     if (json_array_size(artifacts))
         (void)json_object_set(to, "artifacts", artifacts);
@@ -261,10 +266,11 @@ bento_rc bento_bundle_metadata(const char *folder,
                                struct bento_error *err)
 {
     struct bento_buf text;
-    json_t *snake = bundle_metadata(folder, err);
+    struct bento_error own = BENTO_ERROR_INIT;
+    json_t *snake = bundle_metadata(folder, err = err ? err : &own);
 
     if (!snake)
-        return error_code(err, BENTO_ECORRUPT);
+        return err->code;
     json_t *document = camel ? metadata_camel(snake) : json_incref(snake);
     bento_buf_init(&text, 2 * DESCRIPTOR_MAX);
     bento_json_write(&text, document, BENTO_JSON_ASCII);
@@ -309,10 +315,11 @@ bento_rc
 bento_yaml_to_json(const char *yaml, size_t n, char **ret_json, struct bento_error *err)
 {
     struct bento_buf text;
-    json_t *value = bento_yaml_read(bento_str_from(yaml, n), err);
+    struct bento_error own = BENTO_ERROR_INIT;
+    json_t *value = bento_yaml_read(bento_str_from(yaml, n), err = err ? err : &own);
 
     if (!value)
-        return error_code(err, BENTO_EPARSE);
+        return err->code;
     bento_buf_init(&text, 2 * DESCRIPTOR_MAX);
     bento_json_write(&text, value, BENTO_JSON_LINE);
     json_decref(value);
