@@ -114,7 +114,8 @@ job_make(struct server *s, struct bento_wire_entry *entries, uint32_t count)
     };
 }
 
-static void job_put(struct server *s,
+/* Without checks: a thread calls it too. */
+static bool job_put(struct server *s,
                     const struct bento_wire_job *job,
                     const struct bento_wire_entry *entries,
                     uint32_t count)
@@ -122,20 +123,20 @@ static void job_put(struct server *s,
     size_t n = sizeof *job + count * sizeof *entries;
     char *to = NULL;
 
-    CHECK_INT(bento_ring_reserve(&s->jobs, n, &to), BENTO_OK);
-    if (!to)
-        return;
+    if (bento_ring_reserve(&s->jobs, n, &to) != BENTO_OK || !to)
+        return false;
     memcpy(to, job, sizeof *job);
     memcpy(to + sizeof *job, entries, count * sizeof *entries);
     bento_ring_commit(&s->jobs, n);
+    return true;
 }
 
-static void submit(struct server *s, uint32_t count)
+static bool submit(struct server *s, uint32_t count)
 {
     static struct bento_wire_entry entries[BENTO_WIRE_ENTRIES_MAX];
     struct bento_wire_job job = job_make(s, entries, count);
 
-    job_put(s, &job, entries, count);
+    return job_put(s, &job, entries, count);
 }
 
 static struct bento_worker *begin_job(struct server *s, uint32_t count)
@@ -143,7 +144,7 @@ static struct bento_worker *begin_job(struct server *s, uint32_t count)
     struct bento_worker *w = begin_open(s);
     struct bento_worker_job job = { .id = 0 };
 
-    submit(s, count);
+    CHECK(submit(s, count));
     CHECK_INT(bento_worker_wait(w, 0, &job, NULL), BENTO_OK);
     CHECK_INT(job.id, JOB);
     CHECK_INT(job.api, 3);
@@ -356,7 +357,7 @@ TEST(hostile_jobs)
             entries[1].body_size = UINT64_MAX - 100;
         if (i == LONG_META)
             entries[1].meta_size = UINT64_MAX - 3;
-        job_put(&s, &job, entries, 2);
+        CHECK(job_put(&s, &job, entries, 2));
         CHECK_INT(bento_worker_wait(w, 0, &got, &err), BENTO_ECORRUPT);
         CHECK_INT(err.code, BENTO_ECORRUPT);
         CHECK_INT(got.id, 0);
@@ -419,10 +420,11 @@ static void *submit_later(void *arg)
 
     while (!atomic_load(&s->shared->jobs.consumer_sleeps))
         (void)usleep(1000);
-    submit(s, 1);
+    if (!submit(s, 1))
+        return NULL;
     if (bento_ring_must_wake(&s->jobs))
         bento_event_signal(s->wake);
-    return NULL;
+    return s;
 }
 
 TEST(woken_for_a_job)
@@ -431,11 +433,13 @@ TEST(woken_for_a_job)
     struct bento_worker *w = begin_open(&s);
     struct bento_worker_job job = { .id = 0 };
     pthread_t thread;
+    void *submitted = NULL;
 
     CHECK_INT(pthread_create(&thread, NULL, submit_later, &s), 0);
-    CHECK_INT(bento_worker_wait(w, -1, &job, NULL), BENTO_OK);
+    CHECK_INT(bento_worker_wait(w, 10000, &job, NULL), BENTO_OK);
     CHECK_INT(job.id, JOB);
-    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK_INT(pthread_join(thread, &submitted), 0);
+    CHECK(submitted == &s);
     CHECK_INT(atomic_load(&s.shared->jobs.consumer_sleeps), 0);
     finish(&s, w);
 }
