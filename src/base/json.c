@@ -146,7 +146,9 @@ json_t *bento_json_read(struct bento_str text, struct bento_error *err)
     json_t *value =
         json_loadb(text.p ? text.p : "", text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
 
-    if (!value)
+    if (!value && why.text[0] == '\0') /* jansson says nothing when memory runs out */
+        (void)bento_fail(err, BENTO_ENOMEM, "out of memory");
+    else if (!value)
         (void)bento_fail(err, BENTO_EPARSE, "malformed JSON at line %d: %s", why.line,
                          why.text);
     return value;

@@ -44,43 +44,70 @@ static bool looks_numeric(struct bento_str s)
     return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.';
 }
 
-/* A plain scalar's value; NULL: it is text. */
-static json_t *plain_value(struct bento_str s)
+/* Whether a plain scalar is more than text; then *ret is its value, NULL when there is no
+ * memory for it. */
+static bool plain_value(struct bento_str s, json_t **ret)
 {
-    if (one_of(s, nulls))
-        return json_null();
-    if (one_of(s, trues))
-        return json_true();
-    if (one_of(s, falses))
-        return json_false();
+    if (one_of(s, nulls)) {
+        *ret = json_null();
+        return true;
+    }
+    if (one_of(s, trues)) {
+        *ret = json_true();
+        return true;
+    }
+    if (one_of(s, falses)) {
+        *ret = json_false();
+        return true;
+    }
     if (!looks_numeric(s))
-        return NULL;
+        return false;
     if (bento_str_ieq(s, BENTO_STR(".inf")) || bento_str_ieq(s, BENTO_STR("+.inf")) ||
         bento_str_ieq(s, BENTO_STR("-.inf")) || bento_str_ieq(s, BENTO_STR(".nan")))
-        return NULL; /* JSON has no such number */
+        return false; /* JSON has no such number */
     struct bento_number number = bento_number_cell(s);
     bool octal = s.n > 1 && s.p[0] == '0' && number.kind == BENTO_NUMBER_INT;
-    if (number.kind == BENTO_NUMBER_INT && !octal)
-        return json_integer(number.i);
+    if (number.kind == BENTO_NUMBER_INT && !octal) {
+        *ret = json_integer(number.i);
+        return true;
+    }
     bool dotted = memchr(s.p, '.', s.n) != NULL;
-    if (number.kind == BENTO_NUMBER_FLOAT && dotted && isfinite(number.real))
-        return json_real(number.real);
-    return NULL;
+    if (number.kind == BENTO_NUMBER_FLOAT && dotted && isfinite(number.real)) {
+        *ret = json_real(number.real);
+        return true;
+    }
+    return false;
 }
 
 /* ---- reading ---- */
 
 static json_t *read_node(struct reader *r, int index, unsigned depth);
 
-static json_t *read_scalar(const yaml_node_t *node)
+static json_t *refuse(struct reader *r, const char *why)
+{
+    if (!r->told)
+        (void)bento_fail(r->err, BENTO_EPARSE, "YAML %s", why);
+    r->told = true;
+    return NULL;
+}
+
+static json_t *no_memory(struct reader *r)
+{
+    if (!r->told)
+        (void)bento_fail(r->err, BENTO_ENOMEM, "out of memory");
+    r->told = true;
+    return NULL;
+}
+
+static json_t *read_scalar(struct reader *r, const yaml_node_t *node)
 {
     struct bento_str s =
         bento_str_from((const char *)node->data.scalar.value, node->data.scalar.length);
     json_t *value = NULL;
 
-    if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-        value = plain_value(s);
-    return value ? value : json_stringn(s.p, s.n);
+    if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || !plain_value(s, &value))
+        value = json_stringn(s.p, s.n);
+    return value ? value : no_memory(r); /* libyaml has checked the UTF-8 */
 }
 
 static json_t *read_mapping(struct reader *r, const yaml_node_t *node, unsigned depth)
@@ -97,9 +124,12 @@ static json_t *read_mapping(struct reader *r, const yaml_node_t *node, unsigned 
             json_decref(object);
             return NULL;
         }
-        (void)json_object_set_new(object, (const char *)key->data.scalar.value, value);
+        if (json_object_set_new(object, (const char *)key->data.scalar.value, value)) {
+            json_decref(object);
+            return no_memory(r);
+        }
     }
-    return object;
+    return object ? object : no_memory(r);
 }
 
 static json_t *read_sequence(struct reader *r, const yaml_node_t *node, unsigned depth)
@@ -113,17 +143,12 @@ static json_t *read_sequence(struct reader *r, const yaml_node_t *node, unsigned
             json_decref(array);
             return NULL;
         }
-        (void)json_array_append_new(array, value);
+        if (json_array_append_new(array, value)) {
+            json_decref(array);
+            return no_memory(r);
+        }
     }
-    return array;
-}
-
-static json_t *refuse(struct reader *r, const char *why)
-{
-    if (!r->told)
-        (void)bento_fail(r->err, BENTO_EPARSE, "YAML %s", why);
-    r->told = true;
-    return NULL;
+    return array ? array : no_memory(r);
 }
 
 static json_t *read_node(struct reader *r, int index, unsigned depth)
@@ -138,7 +163,7 @@ static json_t *read_node(struct reader *r, int index, unsigned depth)
         return refuse(r, "has too much in it");
     switch (node->type) {
     case YAML_SCALAR_NODE:
-        return read_scalar(node);
+        return read_scalar(r, node);
     case YAML_MAPPING_NODE:
         return read_mapping(r, node, depth);
     case YAML_SEQUENCE_NODE:
@@ -194,7 +219,8 @@ static int append(void *arg, unsigned char *p, size_t n)
  * timestamps. */
 static bool needs_quotes(struct bento_str s)
 {
-    json_t *value = plain_value(s);
+    json_t *value = NULL;
+    bool typed = plain_value(s, &value);
     bool date = s.n >= 8 && s.p[0] >= '0' && s.p[0] <= '9' && memchr(s.p, '-', s.n) &&
                 s.p[4] == '-';
     bool number = looks_numeric(s) && bento_number_cell(s).kind != BENTO_NUMBER_NONE;
@@ -205,7 +231,7 @@ static bool needs_quotes(struct bento_str s)
     if (date && s.n == 26 && s.p[10] == ' ' && s.p[13] == ':' && s.p[16] == ':' &&
         s.p[19] == '.')
         return false;
-    return value || date || number;
+    return typed || date || number;
 }
 
 static bool emit_text(yaml_emitter_t *e, const char *p, size_t n, bool typed)

@@ -72,17 +72,40 @@ bento_rc bento_bundle_read(const char *folder, char **ret_json, struct bento_err
     return give_text(&text, ret_json, err);
 }
 
+/* Members of a document that is being made. When memory runs out it becomes NULL and
+ * takes nothing more, so that one look at the end is enough. */
+static void put(json_t **to, const char *key, json_t *value)
+{
+    if (json_object_set_new(*to, key, value) == 0)
+        return;
+    json_decref(*to);
+    *to = NULL;
+}
+
+static void put_shared(json_t **to, const char *key, const json_t *value)
+{
+    put(to, key, json_incref((json_t *)(uintptr_t)value));
+}
+
+static void append(json_t **to, json_t *value)
+{
+    if (json_array_append_new(*to, value) == 0)
+        return;
+    json_decref(*to);
+    *to = NULL;
+}
+
 static void
-copy_text(json_t *to, const char *key, const json_t *from, const char *from_key)
+copy_text(json_t **to, const char *key, const json_t *from, const char *from_key)
 {
     const json_t *value = json_object_get(from, from_key);
 
     if (json_is_string(value))
-        (void)json_object_set(to, key, (json_t *)(uintptr_t)value);
+        put_shared(to, key, value);
 }
 
 /* "2026-11-20 23:36:37.504836" as protobuf writes it. */
-static void copy_time(json_t *to, const json_t *about)
+static void copy_time(json_t **to, const json_t *about)
 {
     char text[64];
     const char *created = bento_json_text(about, "created_at", NULL);
@@ -91,7 +114,7 @@ static void copy_time(json_t *to, const json_t *about)
         return;
     (void)snprintf(text, sizeof text, "%.10sT%.20s%s", created, created + 11,
                    created[strlen(created) - 1] == 'Z' ? "" : "Z");
-    (void)json_object_set_new(to, "created_at", json_string(text));
+    put(to, "created_at", json_string(text));
 }
 
 /* NULL on failure. */
@@ -103,25 +126,27 @@ static json_t *env_of(const json_t *document, struct bento_error *err)
     struct bento_buf text;
     json_t *to = json_object();
 
-    copy_text(to, "setup_sh", env, "setup_sh");
+    copy_text(&to, "setup_sh", env, "setup_sh");
     if (json_is_object(conda)) {
         bento_buf_init(&text, 1u << 20);
         bento_rc rc = bento_yaml_write(&text, conda, err);
         if (rc == BENTO_OK)
-            (void)json_object_set_new(to, "conda_env", json_stringn(text.p, text.n));
+            put(&to, "conda_env", json_stringn(text.p, text.n));
         bento_buf_release(&text);
         if (rc != BENTO_OK) {
             json_decref(to);
             return NULL;
         }
     } else {
-        copy_text(to, "conda_env", env, "conda_env");
+        copy_text(&to, "conda_env", env, "conda_env");
     }
-    copy_text(to, "python_version", env, "python_version");
-    copy_text(to, "docker_base_image", env, "docker_base_image");
+    copy_text(&to, "python_version", env, "python_version");
+    copy_text(&to, "docker_base_image", env, "docker_base_image");
     if (json_array_size(packages))
-        (void)json_object_set(to, "pip_packages", (json_t *)(uintptr_t)packages);
-    copy_text(to, "requirements_txt", env, "requirements_txt");
+        put_shared(&to, "pip_packages", packages);
+    copy_text(&to, "requirements_txt", env, "requirements_txt");
+    if (!to)
+        (void)bento_fail(err, BENTO_ENOMEM, "out of memory");
     return to;
 }
 
@@ -135,21 +160,20 @@ static json_t *artifacts_of(const json_t *document)
     {
         json_t *to = json_object();
         json_t *metadata = json_object_get(item, "metadata");
-        copy_text(to, "name", item, "name");
-        copy_text(to, "artifact_type", item, "artifact_type");
-        (void)json_object_set_new(to, "metadata",
-                                  json_is_object(metadata) ? json_incref(metadata)
-                                                           : json_object());
-        (void)json_array_append_new(list, to);
+        copy_text(&to, "name", item, "name");
+        copy_text(&to, "artifact_type", item, "artifact_type");
+        put(&to, "metadata",
+            json_is_object(metadata) ? json_incref(metadata) : json_object());
+        append(&list, to);
     }
     return list;
 }
 
-static void copy_number(json_t *to, const char *key, const json_t *from, int fallback)
+static void copy_number(json_t **to, const char *key, const json_t *from, int fallback)
 {
     json_int_t value = json_integer_value(json_object_get(from, key));
 
-    (void)json_object_set_new(to, key, json_integer(value ? value : fallback));
+    put(to, key, json_integer(value ? value : fallback));
 }
 
 static json_t *api_of(const json_t *item)
@@ -158,24 +182,23 @@ static json_t *api_of(const json_t *item)
     json_t *input = json_object_get(item, "input_config");
     json_t *output = json_object_get(item, "output_config");
 
-    copy_text(to, "name", item, "name");
-    copy_text(to, "input_type", item,
+    copy_text(&to, "name", item, "name");
+    copy_text(&to, "input_type", item,
               json_object_get(item, "input_type") ? "input_type" : "handler_type");
-    copy_text(to, "docs", item, "docs");
+    copy_text(&to, "docs", item, "docs");
     if (!input)
         input = json_object_get(item, "handler_config");
     if (json_object_size(input))
-        (void)json_object_set(to, "input_config", input);
+        put_shared(&to, "input_config", input);
     if (json_object_size(output))
-        (void)json_object_set(to, "output_config", output);
-    (void)json_object_set_new(
-        to, "output_type",
+        put_shared(&to, "output_config", output);
+    put(&to, "output_type",
         json_string(bento_json_text(item, "output_type", "DefaultOutput")));
-    copy_number(to, "mb_max_latency", item, 20000);
-    copy_number(to, "mb_max_batch_size", item, 4000);
+    copy_number(&to, "mb_max_latency", item, 20000);
+    copy_number(&to, "mb_max_batch_size", item, 4000);
     if (json_is_true(json_object_get(item, "batch")))
-        (void)json_object_set_new(to, "batch", json_true());
-    copy_text(to, "route", item, json_object_get(item, "route") ? "route" : "name");
+        put(&to, "batch", json_true());
+    copy_text(&to, "route", item, json_object_get(item, "route") ? "route" : "name");
     return to;
 }
 
@@ -193,22 +216,26 @@ json_t *bundle_metadata(const char *folder, struct bento_error *err)
     }
     json_t *apis = json_array();
     json_t *to = json_object();
-    copy_text(to, "name", about, "service_name");
-    copy_text(to, "version", about, "service_version");
-    copy_time(to, about);
-    (void)json_object_set_new(to, "env", env);
+    copy_text(&to, "name", about, "service_name");
+    copy_text(&to, "version", about, "service_version");
+    copy_time(&to, about);
+    put(&to, "env", env);
     json_t *artifacts = artifacts_of(document);
-    if (json_array_size(artifacts))
-        (void)json_object_set(to, "artifacts", artifacts);
-    json_decref(artifacts);
+    if (!artifacts || json_array_size(artifacts))
+        put(&to, "artifacts", artifacts);
+    else
+        json_decref(artifacts);
     json_array_foreach(json_object_get(document, "apis"), i, item)
     {
-        (void)json_array_append_new(apis, api_of(item));
+        append(&apis, api_of(item));
     }
-    if (json_array_size(apis))
-        (void)json_object_set(to, "apis", apis);
-    json_decref(apis);
+    if (!apis || json_array_size(apis))
+        put(&to, "apis", apis);
+    else
+        json_decref(apis);
     json_decref(document);
+    if (!to)
+        (void)bento_fail(err, BENTO_ENOMEM, "out of memory");
     return to;
 }
 
@@ -243,7 +270,7 @@ json_t *metadata_camel(const json_t *snake)
         json_t *list = json_array();
         json_array_foreach(snake, i, item)
         {
-            (void)json_array_append_new(list, metadata_camel(item));
+            append(&list, metadata_camel(item));
         }
         return list;
     }
@@ -254,8 +281,7 @@ json_t *metadata_camel(const json_t *snake)
     {
         char name[128];
         camel_key(key, name);
-        (void)json_object_set_new(
-            to, name, is_user_data(key) ? json_incref(item) : metadata_camel(item));
+        put(&to, name, is_user_data(key) ? json_incref(item) : metadata_camel(item));
     }
     return to;
 }
@@ -272,10 +298,12 @@ bento_rc bento_bundle_metadata(const char *folder,
     if (!snake)
         return err->code;
     json_t *document = camel ? metadata_camel(snake) : json_incref(snake);
+    json_decref(snake);
+    if (!document)
+        return bento_fail(err, BENTO_ENOMEM, "out of memory");
     bento_buf_init(&text, 2 * DESCRIPTOR_MAX);
     bento_json_write(&text, document, BENTO_JSON_ASCII);
     json_decref(document);
-    json_decref(snake);
     return give_text(&text, ret_json, err);
 }
 
@@ -283,25 +311,29 @@ bento_rc
 bento_metadata_camel(const char *snake_json, char **ret_json, struct bento_error *err)
 {
     struct bento_buf text;
-    json_t *snake = bento_json_read(bento_str_of(snake_json), err);
+    struct bento_error own = BENTO_ERROR_INIT;
+    json_t *snake = bento_json_read(bento_str_of(snake_json), err = err ? err : &own);
 
     if (!snake)
-        return BENTO_EPARSE;
+        return err->code;
     json_t *document = metadata_camel(snake);
+    json_decref(snake);
+    if (!document)
+        return bento_fail(err, BENTO_ENOMEM, "out of memory");
     bento_buf_init(&text, 2 * DESCRIPTOR_MAX);
     bento_json_write(&text, document, BENTO_JSON_LINE);
     json_decref(document);
-    json_decref(snake);
     return give_text(&text, ret_json, err);
 }
 
 bento_rc bento_yaml_from_json(const char *json, char **ret_yaml, struct bento_error *err)
 {
     struct bento_buf text;
-    json_t *value = bento_json_read(bento_str_of(json), err);
+    struct bento_error own = BENTO_ERROR_INIT;
+    json_t *value = bento_json_read(bento_str_of(json), err = err ? err : &own);
 
     if (!value)
-        return BENTO_EPARSE;
+        return err->code;
     bento_buf_init(&text, 2 * DESCRIPTOR_MAX);
     bento_rc rc = bento_yaml_write(&text, value, err);
     json_decref(value);

@@ -213,7 +213,7 @@ TEST(texts)
     bento_store_free_text(NULL);
 }
 
-/* Every form in turn, with the n-th allocation and all later ones failing. */
+/* Every form in turn. */
 static bento_rc form(int which, char **ret, struct bento_error *err)
 {
     switch (which) {
@@ -232,24 +232,39 @@ static bento_rc form(int which, char **ret, struct bento_error *err)
     }
 }
 
-static void try_form(int which)
+/* jansson's allocations: the one after so many fails, alone. */
+static long json_left = -1;
+
+static void *json_alloc(size_t size)
+{
+    return json_left >= 0 && json_left-- == 0 ? NULL : bento_alloc(size);
+}
+
+/* With the n-th allocation failing: with all later ones, or of jansson's that one alone.
+ */
+static void try_form(int which, bool alone)
 {
     long live = bento_alloc_live();
     bento_rc rc = BENTO_ENOMEM;
     char *complete = NULL;
+    bool reads_json = which == 3 || which == 4; /* jansson takes some for bad syntax */
     long n = 0;
 
     CHECK_INT(form(which, &complete, NULL), BENTO_OK);
     for (; rc != BENTO_OK && n < 5000; n++) {
         char *text = NULL;
         struct bento_error err = BENTO_ERROR_INIT;
-        bento_alloc_fail_after(n);
+        if (alone)
+            json_left = n;
+        else
+            bento_alloc_fail_after(n);
         rc = form(which, &text, &err);
         bento_alloc_fail_after(-1);
+        json_left = -1;
         CHECK_INT(err.code, rc);
         if (rc == BENTO_OK)
             CHECK_STR(text, complete);
-        else if (rc != BENTO_ENOMEM)
+        else if (rc != BENTO_ENOMEM && !(reads_json && rc == BENTO_EPARSE))
             CHECK_FAIL_("form %d, allocation %ld: %s, %s", which, n, bento_rc_name(rc),
                         err.message);
         bento_store_free_text(text);
@@ -262,12 +277,15 @@ static void try_form(int which)
 
 TEST(every_allocation_may_fail)
 {
-    for (int which = 0; which < 6; which++)
-        try_form(which);
+    for (int which = 0; which < 6; which++) {
+        try_form(which, false);
+        try_form(which, true);
+    }
 }
 
 int main(void)
 {
+    json_set_alloc_funcs(json_alloc, bento_free); /* its allocations fail, too */
     if (!folder_enter())
         return 1;
     RUN(snake_and_camel);
