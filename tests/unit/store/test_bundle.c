@@ -44,7 +44,9 @@ static const char whole[] = "version: 0.13.1\n"
                             "  artifact_type: SklearnModelArtifact\n"
                             "  metadata:\n"
                             "    some_key: 1\n"
-                            "- name: bare\n";
+                            "- name: bare\n"
+                            "empty: {}\n"
+                            "none: []\n";
 
 static bool make(const char *folder, const char *descriptor)
 {
