@@ -28,7 +28,7 @@ def main():
     cells = numpy.random.default_rng(1).normal(size=(ROWS, COLUMNS)).round(6)
     frame = pandas.DataFrame(cells, columns=["c%d" % i for i in range(COLUMNS)])
     result = {}
-    for orient in ("records", "split", "values"):
+    for orient in ("records", "split", "values", "columns", "index"):
         text = frame.to_json(orient=orient)
         body = text.encode()
         decoder = _core.FrameDecoder(orient)

@@ -51,6 +51,7 @@ struct bento_column {
     size_t name_size;
     enum bento_dtype dtype;
     const void *data; /* int64_t, uint64_t, double or uint8_t cells; NULL for TEXT */
+    size_t stride;    /* bytes from one of these cells to the next */
     const uint64_t *offsets; /* TEXT: rows + 1 offsets into `text`; a missing cell (NaN)
                                 has offsets[i] | 1<<63 */
     const char *text;
@@ -63,6 +64,12 @@ struct bento_frame {
 };
 
 #define BENTO_TEXT_MISSING ((uint64_t)1 << 63)
+
+/* The cell of a row, in a column that is not TEXT. */
+static inline const void *bento_column_cell(const struct bento_column *column, size_t row)
+{
+    return (const char *)column->data + row * column->stride;
+}
 
 struct bento_frame_options {
     size_t size; /* sizeof of this struct: version */

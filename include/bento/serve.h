@@ -18,13 +18,14 @@ extern "C" {
 #endif
 
 struct bento_serve_options {
-    size_t size;               /* sizeof of this struct: version */
-    const char *bundle;        /* bundle folder */
-    const char *host;          /* address to bind; NULL: 0.0.0.0 */
-    int port;                  /* 0: any free port, printed when ready */
-    int workers;               /* Python processes; 0: number of cores */
-    const char *python;        /* interpreter, absolute or looked up on PATH; NULL: see
-                                  bento_python_find */
+    size_t size;         /* sizeof of this struct: version */
+    const char *bundle;  /* bundle folder */
+    const char *host;    /* address to bind; NULL: 0.0.0.0 */
+    int port;            /* 0: any free port, printed when ready */
+    int workers;         /* Python processes; 0: number of cores */
+    const char *python;  /* interpreter, absolute or looked up on PATH; NULL: see
+                            bento_python_find */
+    const char *version; /* what bentoml must be in that interpreter; NULL: anything */
     int64_t mb_max_batch_size; /* 0: each API's own */
     int64_t mb_max_latency_ms; /* 0: each API's own */
     int64_t timeout_ms;        /* of one execution in a worker; 0: 60 s */

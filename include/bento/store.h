@@ -42,6 +42,9 @@ struct bento_record {
     const char *labels_json;   /* {"k": "v"} */
     const char *created_at;    /* "2026-11-20 23:36:37.529845", UTC */
     const char *status;        /* "DONE", … */
+    /* Only when the query is `brief`, else NULL. */
+    const char *apis;      /* "predict<DataframeInput:DefaultOutput>, …" */
+    const char *artifacts; /* "model<SklearnModelArtifact>, …" */
 };
 
 enum bento_order { BENTO_ORDER_CREATED_AT = 0, BENTO_ORDER_NAME = 1 };
@@ -54,11 +57,13 @@ struct bento_query {
     int64_t offset;
     enum bento_order order;
     bool ascending;
+    bool brief; /* APIs and artifacts as short texts, for tables */
 };
 
-#define BENTO_QUERY_INIT                                                             \
-    {                                                                                \
-        sizeof(struct bento_query), NULL, NULL, -1, 0, BENTO_ORDER_CREATED_AT, false \
+#define BENTO_QUERY_INIT                                                              \
+    {                                                                                 \
+        sizeof(struct bento_query), NULL, NULL, -1, 0, BENTO_ORDER_CREATED_AT, false, \
+            false                                                                     \
     }
 
 /* Calls `each` per record, newest first by default; the record is valid during the call

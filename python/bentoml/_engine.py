@@ -115,14 +115,14 @@ class Executor:
                 self._text(i, 500, text)
 
     def _run_alone(self, group: Tuple[Any, ...]) -> None:
-        """Each request of a group on a frame of its own."""
-        indices, rows, total, columns, dtype, data, width = group
+        """Each request of a group on a frame of its own. The frame is decoded anew: the function may have changed it."""
+        groups, _ = self.link.decode(self.api.input_adapter.decoder)
+        fresh = build_frame(next(g for g in groups if g[0] == group[0]))
         start = 0
-        for i, count in zip(indices, rows):
+        for i, count in zip(group[0], group[1]):
             self.reruns += 1
-            end = start + count
-            part = build_frame(group).iloc[start:end].reset_index(drop=True).copy()
-            start = end
+            part = fresh.iloc[start : start + count].reset_index(drop=True).copy()
+            start += count
             try:
                 value = self._call(self.api.input_adapter.cast(part))
                 self._answer_frame((i,), (count,), count, value, False, True)

@@ -9,6 +9,8 @@
 
 #include "core.h"
 
+#define ROWS_AT_ONCE 8 /* cells of 8 bytes in a cache line */
+
 /* ---- decoded ---- */
 
 int decoded_init(struct decoded *d, size_t count)
@@ -76,7 +78,7 @@ static PyObject *object_cell(const struct bento_column *c, size_t row)
 {
     if (c->dtype == BENTO_DTYPE_TEXT)
         return text_cell(c, row);
-    uint8_t value = ((const uint8_t *)c->data)[row];
+    uint8_t value = *(const uint8_t *)bento_column_cell(c, row);
     if (value == 2)
         return PyFloat_FromDouble(NAN);
     return PyBool_FromLong(value);
@@ -101,26 +103,48 @@ static PyObject *object_column(const struct group *g, size_t column)
     return list;
 }
 
-static char *copy_column(const struct group *g, size_t column, char *to)
+/* Cells of one column, from row `from` on, one behind the other. */
+static void
+copy_run(const struct bento_column *column, size_t from, size_t rows, char *to)
 {
-    for (size_t i = 0; i < g->count; i++) {
-        const struct bento_frame *frame = g->d->frame[g->index[i]];
-        size_t size = frame->rows * cell_size(frame->column[column].dtype);
-        memcpy(to, frame->column[column].data, size);
-        to += size;
+    const char *cell = bento_column_cell(column, from);
+
+    if (column->stride == cell_size(column->dtype)) {
+        memcpy(to, cell, rows * column->stride);
+        return;
     }
-    return to;
+    for (size_t i = 0; i < rows; i++, cell += column->stride, to += 8)
+        memcpy(to, cell, 8);
+}
+
+/* Columns of a frame into columns that are `height` cells high. A row-major frame is
+ * turned a few rows at a time, so that each cache line is written once. */
+static void copy_columns(
+    const struct bento_frame *frame, size_t first, size_t count, size_t height, char *to)
+{
+    size_t size = cell_size(frame->column[first].dtype);
+    size_t step = frame->column[first].stride == size ? frame->rows : ROWS_AT_ONCE;
+
+    for (size_t from = 0; from < frame->rows; from += step) {
+        size_t rows = frame->rows - from < step ? frame->rows - from : step;
+        for (size_t i = 0; i < count; i++)
+            copy_run(&frame->column[first + i], from, rows,
+                     to + (i * height + from) * size);
+    }
 }
 
 static PyObject *fixed_columns(const struct group *g, size_t first, size_t count)
 {
-    size_t size =
-        cell_size(g->d->frame[g->index[0]]->column[first].dtype) * g->total * count;
-    PyObject *bytes = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)size);
+    size_t size = cell_size(g->d->frame[g->index[0]]->column[first].dtype);
+    PyObject *bytes =
+        PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)(size * g->total * count));
     char *to = bytes ? PyByteArray_AS_STRING(bytes) : NULL;
 
-    for (size_t i = 0; to && i < count; i++)
-        to = copy_column(g, first + i, to);
+    for (size_t i = 0; to && i < g->count; i++) {
+        const struct bento_frame *frame = g->d->frame[g->index[i]];
+        copy_columns(frame, first, count, g->total, to);
+        to += frame->rows * size;
+    }
     return bytes;
 }
 

@@ -31,9 +31,12 @@ static bool is_digit(char c)
 
 /* ---- decimal to double ---- */
 
-static const double exact_powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+const double bento_exact_powers[23] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                        1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+
+const uint64_t bento_small_powers[9] = { 1,      10,      100,      1000,     10000,
+                                         100000, 1000000, 10000000, 100000000 };
 
 static double from_bits(uint64_t bits)
 {
@@ -43,8 +46,8 @@ static double from_bits(uint64_t bits)
     return value;
 }
 
-/* Eisel-Lemire. False: undecided. */
-static bool scale_binary(uint64_t w, int64_t q, double *ret)
+/* Eisel-Lemire. */
+bool bento_number_scale(uint64_t w, int64_t q, double *ret)
 {
     if (w == 0 || q < POW10_LOW) {
         *ret = 0;
@@ -134,39 +137,20 @@ static double to_double(const struct decimal *d)
     if (!d->truncated && d->mantissa <= (uint64_t)1 << 53 && d->exponent >= -22 &&
         d->exponent <= 22) {
         value = (double)d->mantissa;
-        value = d->exponent < 0 ? value / exact_powers[-d->exponent]
-                                : value * exact_powers[d->exponent];
+        value = d->exponent < 0 ? value / bento_exact_powers[-d->exponent]
+                                : value * bento_exact_powers[d->exponent];
         return d->negative ? -value : value;
     }
     double above = 0;
-    bool sure = scale_binary(d->mantissa, d->exponent, &value);
+    bool sure = bento_number_scale(d->mantissa, d->exponent, &value);
     if (sure && d->truncated)
-        sure = scale_binary(d->mantissa + 1, d->exponent, &above) && above == value;
+        sure = bento_number_scale(d->mantissa + 1, d->exponent, &above) && above == value;
     if (!sure)
         value = convert_text(d);
     return d->negative ? -value : value;
 }
 
 /* ---- scanning ---- */
-
-/* Eight digits at once: false when one of them is none. */
-static bool eight_digits(const char *p, uint64_t *ret)
-{
-    uint64_t v;
-
-    memcpy(&v, p, 8);
-    if (((v & 0xF0F0F0F0F0F0F0F0ULL) |
-         (((v + 0x0606060606060606ULL) & 0xF0F0F0F0F0F0F0F0ULL) >> 4)) !=
-        0x3333333333333333ULL)
-        return false;
-    v -= 0x3030303030303030ULL;
-    v = v * 10 + (v >> 8);
-    v = (((v & 0x000000FF000000FFULL) * 0x000F424000000064ULL) +
-         (((v >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL)) >>
-        32;
-    *ret = v;
-    return true;
-}
 
 /* Digits into the mantissa; returns how many were there. */
 static size_t
@@ -178,8 +162,8 @@ scan_digits(const char **at, const char *end, struct decimal *d, bool behind_poi
 
     if (behind_point) {
         while (end - p >= 8 && d->digits <= DIGITS_MAX - 8 && d->digits &&
-               eight_digits(p, &block)) {
-            d->mantissa = d->mantissa * 100000000 + block;
+               bento_number_load(p, &block) == 0) {
+            d->mantissa = d->mantissa * 100000000 + bento_number_join(block);
             d->digits += 8;
             d->exponent -= 8;
             p += 8;

@@ -11,6 +11,7 @@
 #define YAML_DEPTH_MAX 64
 #define YAML_NODES_MAX (YAML_BYTES_MAX / 8) /* with what aliases repeat, */
 #define YAML_TEXT_MAX  (YAML_BYTES_MAX * 2) /* likewise */
+#define YAML_BINARY    "tag:yaml.org,2002:binary"
 
 struct reader {
     yaml_document_t document;
@@ -31,10 +32,11 @@ static bool one_of(struct bento_str s, const char *const *words)
 }
 
 static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-static const char *const trues[] = { "true", "True", "TRUE", "yes", "Yes",
-                                     "YES",  "on",   "On",   "ON",  NULL };
-static const char *const falses[] = { "false", "False", "FALSE", "no",  "No",
-                                      "NO",    "off",   "Off",   "OFF", NULL };
+static const char *const trues[] = { "true", "True", "TRUE", NULL };
+static const char *const falses[] = { "false", "False", "FALSE", NULL };
+/* Text in YAML 1.2, true and false to a reader of 1.1. */
+static const char *const words_1_1[] = { "yes", "Yes", "YES", "no",  "No",  "NO", "on",
+                                         "On",  "ON",  "off", "Off", "OFF", NULL };
 
 static bool looks_numeric(struct bento_str s)
 {
@@ -71,8 +73,7 @@ static bool plain_value(struct bento_str s, json_t **ret)
         *ret = json_integer(number.i);
         return true;
     }
-    bool dotted = memchr(s.p, '.', s.n) != NULL;
-    if (number.kind == BENTO_NUMBER_FLOAT && dotted && isfinite(number.real)) {
+    if (number.kind == BENTO_NUMBER_FLOAT && isfinite(number.real)) {
         *ret = json_real(number.real);
         return true;
     }
@@ -99,13 +100,57 @@ static json_t *no_memory(struct reader *r)
     return NULL;
 }
 
+static int base64_digit(char c)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* !!binary, as ruamel.yaml writes bytes (setup_sh of 0.13): whether it holds text;
+ * then *ret is that, NULL when there is no memory for it. */
+static bool binary_value(struct bento_str s, json_t **ret)
+{
+    struct bento_buf text;
+    unsigned bits = 0;
+    unsigned have = 0;
+    bool good = true;
+
+    bento_buf_init(&text, YAML_BYTES_MAX);
+    for (size_t i = 0; i < s.n && good; i++) {
+        int digit = base64_digit(s.p[i]);
+        if (digit < 0) {
+            good = strchr("= \r\n", s.p[i]) != NULL;
+            continue;
+        }
+        bits = bits << 6 | (unsigned)digit;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            bento_buf_addc(&text, (char)(bits >> have & 0xFF));
+        }
+    }
+    good = good && (text.rc != BENTO_OK || bento_utf8_valid(bento_buf_str(&text)));
+    if (good && text.rc == BENTO_OK)
+        *ret = json_stringn(text.n ? text.p : "", text.n);
+    bento_buf_release(&text);
+    return good;
+}
+
 static json_t *read_scalar(struct reader *r, const yaml_node_t *node)
 {
     struct bento_str s =
         bento_str_from((const char *)node->data.scalar.value, node->data.scalar.length);
     json_t *value = NULL;
+    bool typed = false;
 
-    if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || !plain_value(s, &value))
+    if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        typed = plain_value(s, &value);
+    else if (node->tag && strcmp((const char *)node->tag, YAML_BINARY) == 0)
+        typed = binary_value(s, &value);
+    if (!typed)
         value = json_stringn(s.p, s.n);
     return value ? value : no_memory(r); /* libyaml has checked the UTF-8 */
 }
@@ -215,8 +260,23 @@ static int append(void *arg, unsigned char *p, size_t n)
     return to->rc == BENTO_OK;
 }
 
-/* Text that a reader would take for something else is quoted: null, true, 1.0,
- * timestamps. */
+/* Numbers of YAML that JSON does not have: 0x10, 0o7, 1_000, 12:30. */
+static bool foreign_number(struct bento_str s)
+{
+    size_t sign = s.n && (s.p[0] == '-' || s.p[0] == '+');
+
+    if (!looks_numeric(s))
+        return false;
+    if (s.n > sign + 2 && s.p[sign] == '0' && strchr("xXoObB", s.p[sign + 1]))
+        return true;
+    for (size_t i = sign; i < s.n; i++)
+        if (!s.p[i] || !strchr("0123456789_:.", s.p[i]))
+            return false;
+    return memchr(s.p, '_', s.n) || memchr(s.p, ':', s.n);
+}
+
+/* Text that a reader of YAML 1.1 or 1.2 would take for something else is quoted: null,
+ * true, yes, 1.0, timestamps. */
 static bool needs_quotes(struct bento_str s)
 {
     json_t *value = NULL;
@@ -231,7 +291,7 @@ static bool needs_quotes(struct bento_str s)
     if (date && s.n == 26 && s.p[10] == ' ' && s.p[13] == ':' && s.p[16] == ':' &&
         s.p[19] == '.')
         return false;
-    return typed || date || number;
+    return typed || date || number || foreign_number(s) || one_of(s, words_1_1);
 }
 
 static bool emit_text(yaml_emitter_t *e, const char *p, size_t n, bool typed)
@@ -280,9 +340,21 @@ static bool emit_collection(yaml_emitter_t *e, const json_t *value)
     return yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(e, &event);
 }
 
+/* 1e-05 becomes 1.0e-05: without the point YAML 1.1 reads text. */
+static size_t dotted_exponent(char number[40], size_t n)
+{
+    char *e = memchr(number, 'e', n);
+
+    if (!e || memchr(number, '.', n))
+        return n;
+    memmove(e + 2, e, (size_t)(number + n - e));
+    memcpy(e, ".0", 2);
+    return n + 2;
+}
+
 static bool emit(yaml_emitter_t *e, const json_t *value)
 {
-    char number[32];
+    char number[40];
     size_t n;
 
     switch (json_typeof(value)) {
@@ -297,6 +369,7 @@ static bool emit(yaml_emitter_t *e, const json_t *value)
         return emit_text(e, number, n, true);
     case JSON_REAL:
         n = bento_number_repr(json_real_value(value), number);
+        n = dotted_exponent(number, n);
         return emit_text(e, number, n, true);
     case JSON_TRUE:
         return emit_text(e, "true", 4, true);

@@ -1,8 +1,9 @@
 /*
- * YAML to and from JSON values, as PyYAML's safe loader and dumper see them: plain
- * scalars are typed (null, booleans, integers, floats), timestamps stay text, keys are
- * text and keep their order. Limits: 16 MiB, depth 64, and with what aliases repeat
- * 2 Mi nodes and 32 MiB of text.
+ * YAML to and from JSON values. Plain scalars are typed as YAML 1.2 (ruamel.yaml, which
+ * 0.13 writes bundles with) has it: yes and on are text, 1e-05 is a number; octal and
+ * other foreign numbers and timestamps stay text; !!binary is the text inside. What is
+ * written reads the same in 1.1 (PyYAML) and 1.2. Keys are text and keep their order.
+ * Limits: 16 MiB, depth 64, and with what aliases repeat 2 Mi nodes and 32 MiB of text.
  */
 #ifndef BENTO_BASE_YAML_H
 #define BENTO_BASE_YAML_H

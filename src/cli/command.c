@@ -12,6 +12,11 @@
 
 #define HELP_WIDTH 78
 
+const char *command_version(void)
+{
+    return BENTO_VERSION;
+}
+
 static const struct option common_options[] = {
     { .name = "do-not-track", .help = "Do not track usage (nothing is ever sent)." },
     { .name = "quiet",
@@ -444,7 +449,7 @@ int command_main(int argc, char **argv)
         return 0;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
-        printf("bentoml, version %s\n", BENTO_VERSION);
+        printf("bentoml, version %s\n", command_version());
         return 0;
     }
     if (strcmp(argv[1], "help") == 0) {

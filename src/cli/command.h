@@ -67,6 +67,8 @@ bool call_flag(const struct call *call, const char *option, bool fallback);
 int64_t call_number(const struct call *call, const char *option, int64_t fallback);
 
 int command_main(int argc, char **argv);
+/* Of this program, and of the package it belongs to. */
+const char *command_version(void);
 /* "Error: bentoml-cli NAME failed: …" with the hint; returns 1. */
 int command_fail(const struct call *call, const struct bento_error *err);
 /* An informational line on stderr unless --quiet. */

@@ -4,6 +4,8 @@
 #include "cli/command.h"
 #include "cli/render.h"
 
+#define LIST_LIMIT 40 /* rows, unless --limit says otherwise */
+
 struct show {
     const char *format; /* table, wide, json, yaml */
     struct table table;
@@ -90,10 +92,13 @@ static int show_list(const struct call *call, const char *name)
     struct show show = { .format = format ? format : "table", .err = &err };
 
     query.name = name;
-    query.limit = call_number(call, "limit", 40);
+    query.limit = call_number(call, "limit", 0);
+    if (query.limit == 0) /* 0.13 took 0 for "not given" */
+        query.limit = LIST_LIMIT;
     query.offset = call_number(call, "offset", 0);
     query.labels = call_text(call, "labels");
     query.ascending = call_flag(call, "ascending-order", false);
+    query.brief = is_table(show.format);
     query.order =
         order && strcmp(order, "name") == 0 ? BENTO_ORDER_NAME : BENTO_ORDER_CREATED_AT;
     table_init(&show.table, strcmp(show.format, "wide") == 0);

@@ -55,39 +55,15 @@ static void add_age(struct bento_buf *to, const char *created)
     }
 }
 
-static void add_apis(struct bento_buf *to, const json_t *metadata)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(json_object_get(metadata, "apis"), i, item)
-    {
-        bento_buf_addf(to, "%s%s<%s:%s>", i ? ", " : "",
-                       bento_json_text(item, "name", ""),
-                       bento_json_text(item, "input_type", ""),
-                       bento_json_text(item, "output_type", ""));
-    }
-}
-
-static void add_artifacts(struct bento_buf *to, const json_t *metadata)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(json_object_get(metadata, "artifacts"), i, item)
-    {
-        bento_buf_addf(to, "%s%s<%s>", i ? ", " : "", bento_json_text(item, "name", ""),
-                       bento_json_text(item, "artifact_type", ""));
-    }
-}
-
 static void add_labels(struct bento_buf *to, const char *labels_json)
 {
-    json_t *labels = bento_json_read(bento_str_of(labels_json), NULL);
     const char *key;
     json_t *value;
     bool first = true;
 
+    if (strcmp(labels_json, "{}") == 0)
+        return;
+    json_t *labels = bento_json_read(bento_str_of(labels_json), NULL);
     json_object_foreach(labels, key, value)
     {
         bento_buf_addf(to, "%s%s:%s", first ? "" : "\n", key, json_string_value(value));
@@ -114,7 +90,6 @@ void table_init(struct table *table, bool wide)
 void table_add(struct table *table, const struct bento_record *record, bool wide)
 {
     struct bento_buf *to = &table->cells;
-    json_t *metadata = bento_json_read(bento_str_of(record->metadata_json), NULL);
 
     bento_buf_addf(to, "%s:%s", record->name, record->version);
     bento_buf_addc(to, '\0');
@@ -123,9 +98,9 @@ void table_add(struct table *table, const struct bento_record *record, bool wide
     else
         add_age(to, record->created_at);
     bento_buf_addc(to, '\0');
-    add_apis(to, metadata);
+    bento_buf_adds(to, record->apis);
     bento_buf_addc(to, '\0');
-    add_artifacts(to, metadata);
+    bento_buf_adds(to, record->artifacts);
     bento_buf_addc(to, '\0');
     add_labels(to, record->labels_json);
     bento_buf_addc(to, '\0');
@@ -134,7 +109,6 @@ void table_add(struct table *table, const struct bento_record *record, bool wide
         bento_buf_addc(to, '\0');
     }
     table->rows++;
-    json_decref(metadata);
 }
 
 /* Display width: code points, which is right for everything but double-width scripts. */
@@ -176,6 +150,30 @@ static struct bento_str cell_line(const char *cell, size_t line, bool *ret_more)
     return part;
 }
 
+/* One line of a row; returns the first cell of the next row. */
+static const char *print_line(const struct table *table,
+                              const char *cell,
+                              size_t line,
+                              const size_t widths[TABLE_COLUMNS],
+                              struct bento_buf *out,
+                              bool *ret_more)
+{
+    bento_buf_clear(out);
+    for (size_t c = 0; c < table->columns; c++) {
+        struct bento_str text = cell_line(cell, line, ret_more);
+        size_t width = width_of(text.p, text.n);
+        bento_buf_addstr(out, text);
+        for (; width < widths[c] + 2 && c + 1 < table->columns; width++)
+            bento_buf_addc(out, ' ');
+        cell += strlen(cell) + 1;
+    }
+    while (out->n && out->p[out->n - 1] == ' ')
+        out->n--;
+    bento_buf_addc(out, '\n');
+    (void)fwrite(out->p, 1, out->n, stdout);
+    return cell;
+}
+
 void table_print(struct table *table)
 {
     size_t widths[TABLE_COLUMNS] = { 0 };
@@ -185,29 +183,17 @@ void table_print(struct table *table)
     if (table->cells.rc != BENTO_OK)
         return;
     measure(table, widths);
+    bento_buf_init(&out, CELLS_MAX);
     for (size_t r = 0; r < table->rows; r++) {
-        bool more = true;
         const char *next = row;
+        bool more = true;
         for (size_t line = 0; more; line++) {
-            const char *cell = row;
             more = false;
-            bento_buf_init(&out, CELLS_MAX);
-            for (size_t c = 0; c < table->columns; c++) {
-                struct bento_str text = cell_line(cell, line, &more);
-                bento_buf_addstr(&out, text);
-                for (size_t pad = width_of(text.p, text.n);
-                     pad < widths[c] + 2 && c + 1 < table->columns; pad++)
-                    bento_buf_addc(&out, ' ');
-                cell += strlen(cell) + 1;
-            }
-            while (out.n && out.p[out.n - 1] == ' ')
-                out.n--;
-            printf("%.*s\n", (int)out.n, out.n ? out.p : "");
-            bento_buf_release(&out);
-            next = cell;
+            next = print_line(table, row, line, widths, &out, &more);
         }
         row = next;
     }
+    bento_buf_release(&out);
 }
 
 void table_release(struct table *table)

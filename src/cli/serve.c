@@ -287,6 +287,7 @@ static int run_serve(const struct call *call)
     if (rc != BENTO_OK)
         return command_fail(call, &err);
     options.bundle = path;
+    options.version = command_version();
     options.host = call_text(call, "host");
     options.port = (int)call_number(call, "port", 5000);
     options.workers = (int)call_number(call, "workers", 0);

@@ -67,6 +67,8 @@ void bento_frames_free(struct bento_frames *f)
     bento_arena_release(&f->arena);
     bento_arena_release(&f->scratch);
     bento_free(f->matrix);
+    bento_free(f->names);
+    bento_free(f->keys);
     bento_free(f->table.cells);
     bento_free(f->table.row_ends);
     bento_free(f);
@@ -190,44 +192,39 @@ struct cell cell_of_text(struct bento_str text)
 
 /* ---- names ---- */
 
-static bool name_taken(const struct bento_str *names, size_t count, struct bento_str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (bento_str_eq(names[i], name))
-            return true;
-    return false;
-}
-
+/* "a" that is there already becomes "a.1", "a.2", …; `used` is the last such number. */
 static bool fresh_name(struct bento_arena *arena,
-                       const struct bento_str *names,
-                       size_t count,
-                       struct bento_str *name)
+                       struct name_index *index,
+                       struct bento_str *names,
+                       size_t at,
+                       uint32_t *used)
 {
+    struct bento_str plain = names[at];
     struct bento_buf text;
 
-    for (size_t n = 1;; n++) {
-        bento_buf_init(&text, name->n + 32);
-        bento_buf_addstr(&text, *name);
+    bento_buf_init(&text, plain.n + 32);
+    do {
+        bento_buf_clear(&text);
+        bento_buf_addstr(&text, plain);
         bento_buf_addc(&text, '.');
-        bento_buf_addu(&text, n);
-        bool taken = name_taken(names, count, bento_buf_str(&text));
-        if (!taken)
-            break;
-        bento_buf_release(&text);
-    }
+        bento_buf_addu(&text, ++*used);
+    } while (text.rc == BENTO_OK &&
+             name_index_find(index, names, bento_buf_str(&text)) != NAMES_NONE);
     char *copy =
         text.rc == BENTO_OK ? bento_arena_dup(arena, bento_buf_str(&text)) : NULL;
+    names[at] = bento_str_from(copy, text.n);
     bento_buf_release(&text);
-    if (!copy)
-        return false;
-    *name = bento_str_of(copy);
-    return true;
+    return copy && name_index_enter(index, names, names[at], at) == NAMES_NONE;
 }
 
 bool frame_mangle(struct bento_arena *arena, struct bento_str *names, size_t count)
 {
+    struct name_index index;
     char unnamed[40];
 
+    uint32_t *used = bento_arena_calloc(arena, count + 1, sizeof *used);
+    if (!used || !name_index_init(&index, arena, count))
+        return false;
     for (size_t i = 0; i < count; i++) {
         if (names[i].n == 0) {
             (void)snprintf(unnamed, sizeof unnamed, "Unnamed: %zu", i);
@@ -235,10 +232,8 @@ bool frame_mangle(struct bento_arena *arena, struct bento_str *names, size_t cou
             if (!names[i].p)
                 return false;
         }
-        /* Wide frames with distinct names would cost count^2: only short ones are
-         * compared all with all. */
-        if (count <= 2048 && name_taken(names, i, names[i]) &&
-            !fresh_name(arena, names, i, &names[i]))
+        size_t owner = name_index_enter(&index, names, names[i], i);
+        if (owner != NAMES_NONE && !fresh_name(arena, &index, names, i, &used[owner]))
             return false;
     }
     return true;
@@ -385,6 +380,7 @@ static bool fill_fixed(struct bento_frames *f,
             ((int64_t *)data)[row] = c->value.i;
     }
     column->data = data;
+    column->stride = bytes ? 1 : 8;
     return true;
 }
 

@@ -3,8 +3,7 @@
  * for what it promises.
  *
  * A body becomes a table of cells (text or already classified JSON values), the table
- * becomes typed columns. The common bodies (arrays of numbers, records of numbers) skip
- * the table: see frame_fast.c.
+ * becomes typed columns. Bodies of numbers skip the table: see frame_fast.c.
  */
 #ifndef BENTO_CORE_FRAME_H
 #define BENTO_CORE_FRAME_H
@@ -13,9 +12,9 @@
 #include "base/buf.h"
 #include "base/number.h"
 #include "bento/frame.h"
+#include "core/json_tree.h"
 
 #define FRAME_COLUMNS_MAX 65536
-#define FRAME_DEPTH_MAX   512
 
 enum cell_kind {
     CELL_MISSING = 0,
@@ -54,6 +53,8 @@ struct table {
     size_t row_cap;
 };
 
+struct frame_key;
+
 struct bento_frames {
     struct bento_frame_options options;
     struct bento_str *columns; /* copies of options.columns */
@@ -61,8 +62,11 @@ struct bento_frames {
     struct bento_arena own;     /* copies of the options */
     struct bento_arena arena;   /* decoded frames, until clear */
     struct bento_arena scratch; /* of the body being decoded */
-    double *matrix;             /* scratch of the fast path, row-major */
+    double *matrix;             /* scratch of the fast path */
     size_t matrix_cap;
+    struct bento_str *names; /* of columns, in the fast path */
+    struct frame_key *keys;
+    size_t key_cap;
     struct table table;
 };
 
@@ -93,35 +97,12 @@ bento_rc frame_fast_json(struct bento_frames *f,
                          const char *end,
                          const struct bento_frame **ret);
 
-/* frame_json.c */
-enum node_type {
-    NODE_NULL,
-    NODE_TRUE,
-    NODE_FALSE,
-    NODE_NUMBER,
-    NODE_STRING,
-    NODE_ARRAY,
-    NODE_OBJECT
-};
-
-struct node {
-    enum node_type type;
-    struct bento_number number;
-    struct bento_str text; /* string content, or the number's digits */
-    bool nan;              /* the NaN token */
-    struct node *items;    /* array and object */
-    struct bento_str
-        *keys; /* object; a key that comes twice stands once, with its last value */
-    size_t count;
-};
-
-/* Parses a whole document into the scratch arena, as Python's json.loads accepts it. */
-bento_rc json_document(struct bento_frames *f,
-                       const char *p,
-                       size_t n,
-                       struct node **ret,
-                       struct bento_error *err);
-/* Python's repr of a parsed value. */
-void json_repr(struct bento_buf *to, const struct node *node);
+/* frame_json.c: what bento_frame_json does when the fast path has not decided. Bodies
+ * that both read give the same frame. */
+bento_rc frame_general_json(struct bento_frames *f,
+                            const char *body,
+                            size_t n,
+                            const struct bento_frame **ret,
+                            struct bento_error *err);
 
 #endif

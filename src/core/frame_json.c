@@ -1,406 +1,10 @@
 /*
- * JSON bodies as Python's json.loads accepts them (NaN and Infinity included, a lone
- * surrogate not), then the orients of pandas: records, values, columns, index, split.
- * Bodies of a simple numeric form take frame_fast.c and never get here.
+ * JSON bodies: a document as a tree (json_tree.h), then the orients of pandas: records,
+ * values, columns, index, split. Bodies of numbers take frame_fast.c and never get here.
  */
-#include <math.h>
 
 #include "base/fail.h"
 #include "core/frame.h"
-
-struct parser {
-    struct bento_frames *f;
-    const char *p;
-    const char *end;
-    bool no_memory;
-};
-
-/* ---- document ---- */
-
-static bool parse_value(struct parser *j, struct node *node, unsigned depth);
-
-static void skip_blank(struct parser *j)
-{
-    while (j->p < j->end &&
-           (*j->p == ' ' || *j->p == '\n' || *j->p == '\t' || *j->p == '\r'))
-        j->p++;
-}
-
-static bool take(struct parser *j, const char *word)
-{
-    size_t n = strlen(word);
-
-    if ((size_t)(j->end - j->p) < n || memcmp(j->p, word, n) != 0)
-        return false;
-    j->p += n;
-    return true;
-}
-
-static bool read_hex4(struct parser *j, unsigned *ret)
-{
-    unsigned value = 0;
-
-    if (j->end - j->p < 4)
-        return false;
-    for (int i = 0; i < 4; i++) {
-        char c = j->p[i];
-        unsigned digit;
-        if (c >= '0' && c <= '9')
-            digit = (unsigned)(c - '0');
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            digit = (unsigned)((c | 0x20) - 'a' + 10);
-        else
-            return false;
-        value = value << 4 | digit;
-    }
-    j->p += 4;
-    *ret = value;
-    return true;
-}
-
-static size_t put_utf8(char *to, unsigned code)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        to[0] = (char)(0xC0 | code >> 6);
-        to[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        to[0] = (char)(0xE0 | code >> 12);
-        to[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        to[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    to[0] = (char)(0xF0 | code >> 18);
-    to[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    to[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    to[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
-}
-
-/* Behind the backslash of an escape. Surrogates must come in pairs: half of one is no
- * text. */
-static bool read_escape(struct parser *j, char *to, size_t *at)
-{
-    static const char plain[] = "\"\\/bfnrt";
-    static const char means[] = "\"\\/\b\f\n\r\t";
-    unsigned code;
-    unsigned low;
-
-    if (j->p >= j->end)
-        return false;
-    char c = *j->p++;
-    if (c != 'u') {
-        const char *found = c ? strchr(plain, c) : NULL;
-        if (!found)
-            return false;
-        to[(*at)++] = means[found - plain];
-        return true;
-    }
-    if (!read_hex4(j, &code) || (code >= 0xDC00 && code < 0xE000))
-        return false;
-    if (code >= 0xD800 && code < 0xDC00) {
-        if (!take(j, "\\u") || !read_hex4(j, &low) || low < 0xDC00 || low >= 0xE000)
-            return false;
-        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-    }
-    *at += put_utf8(to + *at, code);
-    return true;
-}
-
-/* Behind the opening quote. */
-static bool parse_string(struct parser *j, struct bento_str *ret)
-{
-    const char *from = j->p;
-
-    while (j->p < j->end && *j->p != '"' && *j->p != '\\' && (unsigned char)*j->p >= 0x20)
-        j->p++;
-    if (j->p < j->end && *j->p == '"') {
-        *ret = bento_str_from(from, (size_t)(j->p - from));
-        j->p++;
-        return true;
-    }
-    const char *close =
-        j->p; /* an upper bound of the length is the distance to the real closing quote */
-    while (close < j->end && *close != '"')
-        close += *close == '\\' && close + 1 < j->end ? 2 : 1;
-    char *to = bento_arena_alloc(&j->f->scratch, (size_t)(close - from) + 4);
-    if (!to) {
-        j->no_memory = true;
-        return false;
-    }
-    size_t at = (size_t)(j->p - from);
-    memcpy(to, from, at);
-    while (j->p < j->end && *j->p != '"') {
-        char c = *j->p++;
-        if ((unsigned char)c < 0x20)
-            return false;
-        if (c != '\\')
-            to[at++] = c;
-        else if (!read_escape(j, to, &at))
-            return false;
-    }
-    if (j->p >= j->end)
-        return false;
-    j->p++;
-    *ret = bento_str_from(to, at);
-    return true;
-}
-
-/* Children grow in doubling arena arrays; what they leave behind is freed with the body.
- */
-static bool grow(struct parser *j, struct node *node, size_t *cap)
-{
-    size_t more = *cap ? *cap * 2 : 4;
-    struct node *items = bento_arena_alloc(&j->f->scratch, more * sizeof *items);
-    struct bento_str *keys = node->type == NODE_OBJECT
-                                 ? bento_arena_alloc(&j->f->scratch, more * sizeof *keys)
-                                 : NULL;
-
-    if (!items || (node->type == NODE_OBJECT && !keys)) {
-        j->no_memory = true;
-        return false;
-    }
-    if (node->count) {
-        memcpy(items, node->items, node->count * sizeof *items);
-        if (keys)
-            memcpy(keys, node->keys, node->count * sizeof *keys);
-    }
-    node->items = items;
-    node->keys = keys;
-    *cap = more;
-    return true;
-}
-
-static bool parse_array(struct parser *j, struct node *node, unsigned depth)
-{
-    size_t cap = 0;
-
-    skip_blank(j);
-    if (take(j, "]"))
-        return true;
-    for (;;) {
-        if (node->count == cap && !grow(j, node, &cap))
-            return false;
-        skip_blank(j);
-        if (!parse_value(j, &node->items[node->count], depth + 1))
-            return false;
-        node->count++;
-        skip_blank(j);
-        if (take(j, "]"))
-            return true;
-        if (!take(j, ","))
-            return false;
-    }
-}
-
-/* A key seen before keeps its place and gets the later value, as in a Python dict. Wide
- * objects are not searched linearly for every key: keys are compared only when a 64-bit
- * filter says that one like it was seen. */
-static struct node *slot_for(struct node *node, struct bento_str key, uint64_t *filter)
-{
-    uint64_t hash = 1469598103934665603ULL;
-
-    for (size_t i = 0; i < key.n; i++)
-        hash = (hash ^ (unsigned char)key.p[i]) * 1099511628211ULL;
-    uint64_t *word = &filter[(hash >> 6) & 63];
-    uint64_t bit = (uint64_t)1 << (hash & 63);
-    if (*word & bit)
-        for (size_t i = 0; i < node->count; i++)
-            if (bento_str_eq(node->keys[i], key))
-                return &node->items[i];
-    *word |= bit;
-    node->keys[node->count] = key;
-    return &node->items[node->count++];
-}
-
-static bool parse_object(struct parser *j, struct node *node, unsigned depth)
-{
-    uint64_t filter[64] = { 0 };
-    size_t cap = 0;
-
-    skip_blank(j);
-    if (take(j, "}"))
-        return true;
-    for (;;) {
-        struct bento_str key;
-        if (node->count == cap && !grow(j, node, &cap))
-            return false;
-        skip_blank(j);
-        if (!take(j, "\"") || !parse_string(j, &key))
-            return false;
-        skip_blank(j);
-        if (!take(j, ":"))
-            return false;
-        skip_blank(j);
-        if (node->count > FRAME_COLUMNS_MAX * 64u ||
-            !parse_value(j, slot_for(node, key, filter), depth + 1))
-            return false;
-        skip_blank(j);
-        if (take(j, "}"))
-            return true;
-        if (!take(j, ","))
-            return false;
-    }
-}
-
-static bool parse_number(struct parser *j, struct node *node)
-{
-    const char *from = j->p;
-
-    node->type = NODE_NUMBER;
-    node->number.kind = BENTO_NUMBER_FLOAT;
-    if (take(j, "NaN")) {
-        node->nan = true;
-        node->number.real = NAN;
-        return true;
-    }
-    if (take(j, "Infinity")) {
-        node->number.real = INFINITY;
-        return true;
-    }
-    if (take(j, "-Infinity")) {
-        node->number.real = -INFINITY;
-        return true;
-    }
-    if (!bento_number_json(j->p, j->end, &node->number, &j->p))
-        return false;
-    node->text = bento_str_from(from, (size_t)(j->p - from));
-    if (bento_str_eq(node->text, BENTO_STR("-0")))
-        node->text = BENTO_STR("0");
-    return true;
-}
-
-static bool parse_value(struct parser *j, struct node *node, unsigned depth)
-{
-    *node = (struct node){ .type = NODE_NULL };
-    if (depth > FRAME_DEPTH_MAX || j->p >= j->end)
-        return false;
-    switch (*j->p) {
-    case '[':
-        j->p++;
-        node->type = NODE_ARRAY;
-        return parse_array(j, node, depth);
-    case '{':
-        j->p++;
-        node->type = NODE_OBJECT;
-        return parse_object(j, node, depth);
-    case '"':
-        j->p++;
-        node->type = NODE_STRING;
-        return parse_string(j, &node->text);
-    case 'n':
-        return take(j, "null");
-    case 't':
-        node->type = NODE_TRUE;
-        return take(j, "true");
-    case 'f':
-        node->type = NODE_FALSE;
-        return take(j, "false");
-    default:
-        return parse_number(j, node);
-    }
-}
-
-bento_rc json_document(struct bento_frames *f,
-                       const char *p,
-                       size_t n,
-                       struct node **ret,
-                       struct bento_error *err)
-{
-    struct parser j = { .f = f, .p = p, .end = p + n };
-    struct node *root = bento_arena_alloc(&f->scratch, sizeof *root);
-
-    if (!root)
-        return bento_fail(err, BENTO_ENOMEM, "out of memory");
-    skip_blank(&j);
-    bool ok = parse_value(&j, root, 0);
-    skip_blank(&j);
-    if (j.no_memory)
-        return bento_fail(err, BENTO_ENOMEM, "no memory for a JSON body");
-    if (!ok || j.p != j.end)
-        return bento_fail(err, BENTO_EPARSE, "malformed JSON at byte %zu",
-                          (size_t)(j.p - p));
-    *ret = root;
-    return BENTO_OK;
-}
-
-/* ---- repr ---- */
-
-/* A str as Python's repr writes it; printable non-ASCII text stays as it is. */
-static void repr_string(struct bento_buf *to, struct bento_str s)
-{
-    static const char hex[] = "0123456789abcdef";
-    bool apostrophe = s.n && memchr(s.p, '\'', s.n);
-    bool quote = s.n && memchr(s.p, '"', s.n);
-    char mark = apostrophe && !quote ? '"' : '\'';
-
-    bento_buf_addc(to, mark);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == (unsigned char)mark || c == '\\') {
-            bento_buf_addc(to, '\\');
-            bento_buf_addc(to, (char)c);
-        } else if (c == '\n' || c == '\r' || c == '\t') {
-            bento_buf_addc(to, '\\');
-            bento_buf_addc(to, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        } else if (c < 0x20 || c == 0x7F) {
-            char escaped[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
-            bento_buf_add(to, escaped, 4);
-        } else {
-            bento_buf_addc(to, (char)c);
-        }
-    }
-    bento_buf_addc(to, mark);
-}
-
-static void repr_number(struct bento_buf *to, const struct node *node)
-{
-    char text[32];
-
-    if (node->number.kind != BENTO_NUMBER_FLOAT)
-        bento_buf_addstr(to, node->text);
-    else
-        bento_buf_add(to, text, bento_number_repr(node->number.real, text));
-}
-
-void json_repr(struct bento_buf *to, const struct node *node)
-{
-    switch (node->type) {
-    case NODE_NULL:
-        bento_buf_adds(to, "None");
-        break;
-    case NODE_TRUE:
-        bento_buf_adds(to, "True");
-        break;
-    case NODE_FALSE:
-        bento_buf_adds(to, "False");
-        break;
-    case NODE_NUMBER:
-        repr_number(to, node);
-        break;
-    case NODE_STRING:
-        repr_string(to, node->text);
-        break;
-    case NODE_ARRAY:
-    case NODE_OBJECT:
-        bento_buf_addc(to, node->type == NODE_ARRAY ? '[' : '{');
-        for (size_t i = 0; i < node->count; i++) {
-            bento_buf_adds(to, i ? ", " : "");
-            if (node->type == NODE_OBJECT) {
-                repr_string(to, node->keys[i]);
-                bento_buf_adds(to, ": ");
-            }
-            json_repr(to, &node->items[i]); /* depth is bounded by the parser */
-        }
-        bento_buf_addc(to, node->type == NODE_ARRAY ? ']' : '}');
-        break;
-    }
-}
 
 /* ---- cells ---- */
 
@@ -459,7 +63,7 @@ static bool add_node(struct bento_frames *f, struct table *t, const struct node 
     case NODE_ARRAY:
     case NODE_OBJECT:
         bento_buf_init(&text, f->scratch.max);
-        json_repr(&text, node);
+        node_repr(&text, node);
         cell.kind = CELL_TEXT;
         cell.text =
             bento_str_from(bento_arena_dup(&f->scratch, bento_buf_str(&text)), text.n);
@@ -476,17 +80,6 @@ static bool add_node(struct bento_frames *f, struct table *t, const struct node 
 static bento_rc no_memory(struct bento_error *err)
 {
     return bento_fail(err, BENTO_ENOMEM, "no memory for a JSON body");
-}
-
-static const struct node *
-member(const struct node *object, struct bento_str key, size_t guess)
-{
-    if (guess < object->count && bento_str_eq(object->keys[guess], key))
-        return &object->items[guess];
-    for (size_t i = 0; i < object->count; i++)
-        if (bento_str_eq(object->keys[i], key))
-            return &object->items[i];
-    return NULL;
 }
 
 static void
@@ -508,7 +101,7 @@ static bento_rc add_object(struct bento_frames *f,
     if (row->type != NODE_OBJECT)
         return bento_fail(err, BENTO_EPARSE, "a row is no object");
     for (size_t i = 0; i < t->header_count; i++) {
-        const struct node *cell = member(row, t->header[i], i);
+        const struct node *cell = node_member(row, t->header[i], i);
         if (!cell)
             return bento_fail(err, BENTO_EPARSE, "a row has no '%.*s'",
                               BENTO_STR_ARG(t->header[i]));
@@ -565,7 +158,7 @@ static bento_rc read_columns(struct bento_frames *f,
     if (!columns)
         return no_memory(err);
     for (size_t i = 0; i < t->header_count; i++) {
-        columns[i] = member(root, t->header[i], i);
+        columns[i] = node_member(root, t->header[i], i);
         if (!columns[i] || columns[i]->type != NODE_OBJECT)
             return bento_fail(err, BENTO_EPARSE, "column '%.*s' is no object",
                               BENTO_STR_ARG(t->header[i]));
@@ -573,7 +166,7 @@ static bento_rc read_columns(struct bento_frames *f,
     size_t rows = t->header_count ? columns[0]->count : 0;
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = 0; i < t->header_count; i++) {
-            const struct node *cell = member(columns[i], columns[0]->keys[row], row);
+            const struct node *cell = node_member(columns[i], columns[0]->keys[row], row);
             if (!cell)
                 return bento_fail(err, BENTO_EPARSE, "column '%.*s' lacks a row",
                                   BENTO_STR_ARG(t->header[i]));
@@ -593,7 +186,7 @@ static struct bento_str name_of(const struct node *node, struct bento_frames *f)
     if (node->type == NODE_STRING)
         return node->text;
     bento_buf_init(&text, 1u << 20);
-    json_repr(&text, node);
+    node_repr(&text, node);
     struct bento_str copy =
         bento_str_from(bento_arena_dup(&f->scratch, bento_buf_str(&text)), text.n);
     bento_buf_release(&text);
@@ -604,22 +197,29 @@ static struct bento_str name_of(const struct node *node, struct bento_frames *f)
 static bento_rc read_split_fixed(struct bento_frames *f,
                                  struct table *t,
                                  const struct bento_str *names,
-                                 const struct node *columns,
+                                 size_t name_count,
                                  const struct node *data,
                                  struct bento_error *err)
 {
+    struct name_index index;
+    size_t *from = bento_arena_calloc(&f->scratch, f->options.column_count, sizeof *from);
+
+    if (!from || !name_index_init(&index, &f->scratch, name_count))
+        return no_memory(err);
+    for (size_t i = 0; i < name_count; i++)
+        (void)name_index_enter(&index, names, names[i], i);
     set_header(f, t, NULL, 0);
+    for (size_t i = 0; i < t->header_count; i++)
+        from[i] = name_index_find(&index, names, t->header[i]);
     for (size_t row = 0; row < data->count; row++) {
-        if (data->items[row].type != NODE_ARRAY)
+        const struct node *cells = &data->items[row];
+        if (cells->type != NODE_ARRAY)
             return bento_fail(err, BENTO_EPARSE, "row %zu is no list of cells", row + 1);
         for (size_t i = 0; i < t->header_count; i++) {
-            size_t at = 0;
-            while (at < columns->count && !bento_str_eq(names[at], t->header[i]))
-                at++;
-            if (at == columns->count || at >= data->items[row].count)
+            if (from[i] >= cells->count)
                 return bento_fail(err, BENTO_EPARSE, "no column '%.*s'",
                                   BENTO_STR_ARG(t->header[i]));
-            if (!add_node(f, t, &data->items[row].items[at]))
+            if (!add_node(f, t, &cells->items[from[i]]))
                 return no_memory(err);
         }
         if (!table_end_row(f, t))
@@ -633,8 +233,8 @@ static bento_rc read_split(struct bento_frames *f,
                            const struct node *root,
                            struct bento_error *err)
 {
-    const struct node *columns = member(root, BENTO_STR("columns"), 0);
-    const struct node *data = member(root, BENTO_STR("data"), 2);
+    const struct node *columns = node_member(root, BENTO_STR("columns"), 0);
+    const struct node *data = node_member(root, BENTO_STR("data"), 2);
 
     if (!columns || !data || columns->type != NODE_ARRAY || data->type != NODE_ARRAY)
         return bento_fail(err, BENTO_EPARSE, "split needs lists 'columns' and 'data'");
@@ -645,7 +245,7 @@ static bento_rc read_split(struct bento_frames *f,
     for (size_t i = 0; i < columns->count; i++)
         names[i] = name_of(&columns->items[i], f);
     if (f->options.column_count)
-        return read_split_fixed(f, t, names, columns, data, err);
+        return read_split_fixed(f, t, names, columns->count, data, err);
     set_header(f, t, names, columns->count);
     if (!frame_mangle(&f->scratch, t->header, t->header_count))
         return no_memory(err);
@@ -655,17 +255,18 @@ static bento_rc read_split(struct bento_frames *f,
 static bool is_split(const struct node *root)
 {
     return root->type == NODE_OBJECT && root->count == 3 &&
-           member(root, BENTO_STR("columns"), 0) && member(root, BENTO_STR("index"), 1) &&
-           member(root, BENTO_STR("data"), 2);
+           node_member(root, BENTO_STR("columns"), 0) &&
+           node_member(root, BENTO_STR("index"), 1) &&
+           node_member(root, BENTO_STR("data"), 2);
 }
 
 static bool is_table(const struct node *root)
 {
     const struct node *schema =
-        root->type == NODE_OBJECT ? member(root, BENTO_STR("schema"), 0) : NULL;
+        root->type == NODE_OBJECT ? node_member(root, BENTO_STR("schema"), 0) : NULL;
 
-    return schema && root->count == 2 && member(root, BENTO_STR("data"), 1) &&
-           schema->type == NODE_OBJECT && member(schema, BENTO_STR("primaryKey"), 1);
+    return schema && root->count == 2 && node_member(root, BENTO_STR("data"), 1) &&
+           schema->type == NODE_OBJECT && node_member(schema, BENTO_STR("primaryKey"), 1);
 }
 
 /* The orient of a body; ANY when it is none. A configured orient must be what the body
@@ -711,23 +312,20 @@ static bento_rc read_table(struct bento_frames *f,
     return bento_fail(err, BENTO_EPARSE, "not a frame of the expected orient");
 }
 
-bento_rc bento_frame_json(struct bento_frames *f,
-                          const char *body,
-                          size_t n,
-                          const struct bento_frame **ret,
-                          struct bento_error *err)
+bento_rc frame_general_json(struct bento_frames *f,
+                            const char *body,
+                            size_t n,
+                            const struct bento_frame **ret,
+                            struct bento_error *err)
 {
     struct table *t = &f->table;
     struct node *root;
 
-    bento_rc rc = frame_fast_json(f, body, body + n, ret);
-    if (rc != BENTO_EUNSUPPORTED)
-        return rc == BENTO_OK ? rc : bento_fail(err, rc, "no memory for a JSON body");
     bento_arena_clear(&f->scratch);
     table_reset(t);
     if (!bento_utf8_valid(bento_str_from(body, n)))
         return bento_fail(err, BENTO_EPARSE, "the JSON is not UTF-8");
-    rc = json_document(f, body, n, &root, err);
+    bento_rc rc = node_parse(&f->scratch, body, n, &root, err);
     if (rc == BENTO_OK)
         rc = read_table(f, t, root, err);
     if (rc == BENTO_OK && !(t->header && t->header_count == 0) &&
@@ -739,4 +337,17 @@ bento_rc bento_frame_json(struct bento_frames *f,
     if (rc == BENTO_EPARSE && (t->has_header || f->options.column_count))
         rc = err ? (err->code = BENTO_EINVAL) : BENTO_EINVAL;
     return rc;
+}
+
+bento_rc bento_frame_json(struct bento_frames *f,
+                          const char *body,
+                          size_t n,
+                          const struct bento_frame **ret,
+                          struct bento_error *err)
+{
+    bento_rc rc = frame_fast_json(f, body, body + n, ret);
+
+    if (rc == BENTO_EUNSUPPORTED)
+        return frame_general_json(f, body, n, ret, err);
+    return rc == BENTO_OK ? rc : bento_fail(err, rc, "no memory for a JSON body");
 }

@@ -360,6 +360,7 @@ static bento_rc start_pool(struct server *server, struct bento_error *err)
         return rc;
     struct bento_pool_options options = {
         .python = python,
+        .version = server->options.version,
         .bundle = server->service.folder,
         .workers = (uint32_t)server->options.workers,
         .area_size = server->options.area_size,

@@ -1,7 +1,8 @@
 /*
- * Label selectors of 0.13: `k=v, k!=v, k In (a, b), k NotIn (a), k Exists, k
- * DoesNotExist`, joined by commas, all of which must hold. A label that is absent differs
- * from every value.
+ * Label selectors of 0.13: `k=v, k!=v, k In (a, b), k NotIn (a), k, k Exists, k
+ * DoesNotExist`, joined by commas, all of which must hold. As there, != and NotIn hold
+ * only for a label that is there with another value: `delete --labels` must not take
+ * more.
  */
 #include "store/store.h"
 
@@ -59,8 +60,7 @@ static bento_rc match_equal(struct bento_str term,
         return bento_fail(err, BENTO_EINVAL, "label query '%.*s' needs a key and a value",
                           BENTO_STR_ARG(term));
     struct bento_str is = value_of(labels, key);
-    bool equal = is.p && bento_str_eq(is, want);
-    *ret = negative ? !equal : equal;
+    *ret = is.p && bento_str_eq(is, want) != negative;
     return BENTO_OK;
 }
 
@@ -68,10 +68,18 @@ static bool in_list(struct bento_str list, struct bento_str is)
 {
     struct bento_str part;
 
-    while (is.p && bento_str_next(&list, ',', &part))
+    while (bento_str_next(&list, ',', &part))
         if (bento_str_eq(bento_str_trim(part), is))
             return true;
     return false;
+}
+
+static bool is_operator(struct bento_str word)
+{
+    return bento_str_ieq(word, BENTO_STR("In")) ||
+           bento_str_ieq(word, BENTO_STR("NotIn")) ||
+           bento_str_ieq(word, BENTO_STR("Exists")) ||
+           bento_str_ieq(word, BENTO_STR("DoesNotExist"));
 }
 
 static bento_rc match_word(struct bento_str term,
@@ -83,9 +91,13 @@ static bento_rc match_word(struct bento_str term,
     struct bento_str key;
     struct bento_str word;
 
-    if (!bento_str_next(&rest, ' ', &key) || !rest.p)
+    if (!bento_str_next(&rest, ' ', &key) || !key.n || is_operator(key))
         return bento_fail(err, BENTO_EINVAL, "label query '%.*s' is malformed",
                           BENTO_STR_ARG(term));
+    if (!rest.p) {
+        *ret = value_of(labels, key).p != NULL;
+        return BENTO_OK;
+    }
     rest = bento_str_trim(rest);
     size_t n = 0;
     while (n < rest.n && rest.p[n] != ' ' && rest.p[n] != '(')
@@ -102,10 +114,10 @@ static bento_rc match_word(struct bento_str term,
     }
     bool in = bento_str_ieq(word, BENTO_STR("In"));
     if ((!in && !bento_str_ieq(word, BENTO_STR("NotIn"))) || rest.n < 2 ||
-        rest.p[0] != '(' || rest.p[rest.n - 1] != ')')
+        rest.p[0] != '(' || rest.p[rest.n - 1] != ')' || rest.n == 2)
         return bento_fail(err, BENTO_EINVAL, "label query '%.*s' is malformed",
                           BENTO_STR_ARG(term));
-    *ret = in_list(bento_str_from(rest.p + 1, rest.n - 2), is) == in;
+    *ret = is.p && in_list(bento_str_from(rest.p + 1, rest.n - 2), is) == in;
     return BENTO_OK;
 }
 

@@ -36,8 +36,8 @@ static const char schema[] =
     "locks_held INTEGER, ttl DATETIME, PRIMARY KEY (id), UNIQUE (resource_id), CONSTRAINT lock_status CHECK "
     "(lock_status IN ('read_lock', 'write_lock')));";
 
-static bento_rc
-sql_fail(struct bento_store *store, struct bento_error *err, const char *what)
+bento_rc
+store_sql_fail(struct bento_store *store, struct bento_error *err, const char *what)
 {
     int code = sqlite3_errcode(store->db);
 
@@ -54,7 +54,7 @@ run_sql(struct bento_store *store, const char *sql, struct bento_error *err)
 {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
                ? BENTO_OK
-               : sql_fail(store, err, "cannot write");
+               : store_sql_fail(store, err, "cannot write");
 }
 
 /* ---- open ---- */
@@ -93,7 +93,7 @@ static bento_rc open_database(struct bento_store *store, struct bento_error *err
     if (store->read_only && access(path, F_OK) != 0)
         return BENTO_OK; /* an empty store */
     if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
-        return sql_fail(store, err, "cannot open the database");
+        return store_sql_fail(store, err, "cannot open the database");
     (void)sqlite3_busy_timeout(store->db, BUSY_MS);
     if (store->read_only)
         return BENTO_OK;
@@ -143,143 +143,6 @@ void bento_store_close(struct bento_store *store)
 const char *bento_store_home(const struct bento_store *store)
 {
     return store->home;
-}
-
-/* ---- reading ---- */
-
-static const char *column(sqlite3_stmt *s, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(s, i);
-
-    return text ? text : "";
-}
-
-static json_t *labels_of(struct bento_store *store, sqlite3_int64 id)
-{
-    sqlite3_stmt *s;
-    json_t *labels = json_object();
-
-    if (sqlite3_prepare_v2(
-            store->db,
-            "SELECT \"key\", value FROM labels WHERE resource_type = 'bento' AND resource_id = ?",
-            -1, &s, NULL) != SQLITE_OK)
-        return labels;
-    (void)sqlite3_bind_int64(s, 1, id);
-    while (sqlite3_step(s) == SQLITE_ROW)
-        (void)json_object_set_new(labels, column(s, 0), json_string(column(s, 1)));
-    (void)sqlite3_finalize(s);
-    return labels;
-}
-
-/* Hands one row to the caller; *ret_taken: it passed the selector. */
-static bento_rc visit(struct bento_store *store,
-                      sqlite3_stmt *s,
-                      const char *selector,
-                      bool *ret_taken,
-                      bento_rc (*each)(void *, const struct bento_record *),
-                      void *arg,
-                      bool skip,
-                      struct bento_error *err)
-{
-    json_t *labels = labels_of(store, sqlite3_column_int64(s, 0));
-    struct bento_buf text;
-    bento_rc rc = selector_match(selector, labels, ret_taken, err);
-
-    bento_buf_init(&text, 1u << 20);
-    bento_json_write(&text, labels, BENTO_JSON_LINE);
-    if (rc == BENTO_OK && *ret_taken && !skip) {
-        struct bento_record record = {
-            .name = column(s, 1),
-            .version = column(s, 2),
-            .uri = column(s, 3),
-            .uri_type = column(s, 4),
-            .metadata_json = column(s, 5),
-            .created_at = column(s, 6),
-            .status = column(s, 7),
-            .labels_json = bento_buf_z(&text),
-        };
-        rc = each(arg, &record);
-    }
-    bento_buf_release(&text);
-    json_decref(labels);
-    return rc;
-}
-
-#define RECORD_COLUMNS                                                                                                      \
-    "SELECT id, name, version, uri, uri_type, bento_service_metadata, created_at, json_extract(upload_status, '$.status') " \
-    "FROM bentos WHERE deleted = 0 "
-
-bento_rc bento_store_list(struct bento_store *store,
-                          const struct bento_query *q,
-                          bento_rc (*each)(void *arg, const struct bento_record *record),
-                          void *arg,
-                          struct bento_error *err)
-{
-    char sql[512];
-    sqlite3_stmt *s;
-    int64_t seen = 0;
-    bento_rc rc = BENTO_OK;
-    bool ignored;
-
-    rc = selector_match(q->labels, NULL, &ignored,
-                        err); /* say what is malformed even when nothing is stored */
-    if (rc != BENTO_OK || !store->db)
-        return rc;
-    (void)snprintf(sql, sizeof sql, RECORD_COLUMNS "%s ORDER BY %s %s, id %s",
-                   q->name ? "AND name = ?" : "",
-                   q->order == BENTO_ORDER_NAME ? "name" : "created_at",
-                   q->ascending ? "ASC" : "DESC", q->ascending ? "ASC" : "DESC");
-    if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) != SQLITE_OK)
-        return sql_fail(store, err, "cannot read");
-    if (q->name)
-        (void)sqlite3_bind_text(s, 1, q->name, -1, SQLITE_STATIC);
-    int step = SQLITE_DONE;
-    while (rc == BENTO_OK && (q->limit < 0 || seen < q->offset + q->limit) &&
-           (step = sqlite3_step(s)) == SQLITE_ROW) {
-        bool taken = false;
-        rc = visit(store, s, q->labels, &taken, each, arg, seen < q->offset, err);
-        seen += taken;
-    }
-    if (rc == BENTO_OK && step != SQLITE_ROW && step != SQLITE_DONE)
-        rc = sql_fail(store, err, "cannot read");
-    (void)sqlite3_finalize(s);
-    return rc;
-}
-
-bento_rc bento_store_get(struct bento_store *store,
-                         const char *name,
-                         const char *version,
-                         bento_rc (*each)(void *arg, const struct bento_record *record),
-                         void *arg,
-                         struct bento_error *err)
-{
-    bool latest = strcmp(version, "latest") == 0;
-    sqlite3_stmt *s = NULL;
-    bool taken = false;
-    bento_rc rc = BENTO_ENOTFOUND;
-    const char *sql =
-        latest ? RECORD_COLUMNS
-            "AND name = ? AND json_extract(upload_status, '$.status') = 'DONE' ORDER BY created_at DESC, id DESC LIMIT 1"
-               : RECORD_COLUMNS "AND name = ? AND version = ? ORDER BY id DESC LIMIT 1";
-
-    if (store->db) {
-        if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) != SQLITE_OK)
-            return sql_fail(store, err, "cannot read");
-        (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-        if (!latest)
-            (void)sqlite3_bind_text(s, 2, version, -1, SQLITE_STATIC);
-        if (sqlite3_step(s) == SQLITE_ROW)
-            rc = visit(store, s, NULL, &taken, each, arg, false, err);
-        (void)sqlite3_finalize(s);
-    }
-    if (rc == BENTO_ENOTFOUND && !taken) {
-        (void)bento_fail(
-            err, BENTO_ENOTFOUND,
-            "BentoService %s:%s not found - NOT_FOUND:BentoService `%s:%s` is not found",
-            name, version, name, version);
-        (void)bento_hint(err, "'bentoml list' shows what is in %s", store->home);
-    }
-    return rc;
 }
 
 /* ---- writing ---- */
@@ -362,13 +225,13 @@ static bento_rc insert_row(struct bento_store *store,
             "INSERT INTO bentos (name, version, uri, uri_type, bento_service_metadata, created_at, upload_status, deleted) "
             "VALUES (?, ?, ?, 'LOCAL', ?, ?, ?, 0)",
             -1, &s, NULL) != SQLITE_OK)
-        return sql_fail(store, err, "cannot write");
+        return store_sql_fail(store, err, "cannot write");
     const char *values[] = { name, version, uri, metadata, created, status };
     for (int i = 0; i < 6; i++)
         (void)sqlite3_bind_text(s, i + 1, values[i], -1, SQLITE_STATIC);
     int rc = sqlite3_step(s);
     (void)sqlite3_finalize(s);
-    return rc == SQLITE_DONE ? BENTO_OK : sql_fail(store, err, "cannot write");
+    return rc == SQLITE_DONE ? BENTO_OK : store_sql_fail(store, err, "cannot write");
 }
 
 static bento_rc insert_labels(struct bento_store *store,
@@ -394,7 +257,7 @@ static bento_rc insert_labels(struct bento_store *store,
         (void)sqlite3_bind_text(s, 2, key, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 3, json_string_value(value), -1, SQLITE_STATIC);
         if (sqlite3_step(s) != SQLITE_DONE)
-            rc = sql_fail(store, err, "cannot write");
+            rc = store_sql_fail(store, err, "cannot write");
         (void)sqlite3_finalize(s);
     }
     json_decref(labels);
@@ -515,7 +378,7 @@ bento_rc bento_store_delete(struct bento_store *store,
         (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 2, version, -1, SQLITE_STATIC);
         rc = sqlite3_step(s) == SQLITE_DONE ? BENTO_OK
-                                            : sql_fail(store, err, "cannot write");
+                                            : store_sql_fail(store, err, "cannot write");
         (void)sqlite3_finalize(s);
         if (rc == BENTO_OK)
             rc = run_sql(store, "COMMIT", err);

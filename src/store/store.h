@@ -1,4 +1,4 @@
-/* Inside the store: the handle. */
+/* Inside the store: the handle, and what its files share. */
 #ifndef BENTO_STORE_STORE_H
 #define BENTO_STORE_STORE_H
 
@@ -14,6 +14,9 @@ struct bento_store {
     bool read_only;
 };
 
+/* The error that the database reports now: BENTO_EBUSY, BENTO_ECORRUPT or BENTO_EIO. */
+bento_rc
+store_sql_fail(struct bento_store *store, struct bento_error *err, const char *what);
 /* 0.13's label selectors; BENTO_EINVAL with 0.13's words for what is malformed. */
 bento_rc selector_match(const char *selector,
                         const json_t *labels,

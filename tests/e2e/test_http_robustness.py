@@ -3,10 +3,12 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -258,7 +260,6 @@ def slow(home, tmp_path_factory):
     (folder / "slow_service.py").write_text(SLOW)
     env = environment(home)
     env["PYTHONPATH"] = str(folder)
-    import sys
 
     subprocess.run([sys.executable, "-c", "import slow_service; slow_service.Slow().save()"], env=env, check=True)
     return "Slow:latest"
@@ -323,8 +324,6 @@ def test_port_in_use(home, iris):
 
 
 def test_class_that_raises_on_import(home, tmp_path):
-    import shutil
-
     source = next((home / "repository/IrisClassifier").iterdir())
     bundle = tmp_path / "broken"
     shutil.copytree(source, bundle)
@@ -342,3 +341,32 @@ def test_unknown_option(home):
 def test_missing_interpreter(home):
     code, line, text = fails(home, "IrisClassifier:latest", "--port", "0", "--python", "/nonexistent/python")
     assert code == 1 and "/nonexistent/python" in line and "hint: " in text
+
+
+def interpreter_with(folder, name, old, new):
+    """An interpreter whose bentoml has `old` replaced by `new` in one of its files."""
+    import bentoml
+
+    shutil.copytree(os.path.dirname(bentoml.__file__), folder / "lib/bentoml")
+    path = folder / "lib/bentoml" / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    script = folder / "python"
+    script.write_text('#!/bin/sh\nPYTHONPATH="%s:$PYTHONPATH" exec "%s" "$@"\n' % (folder / "lib", sys.executable))
+    script.chmod(0o755)
+    return str(script)
+
+
+@pytest.mark.parametrize(
+    "name, old, new, says",
+    [
+        ("__init__.py", '__version__ = "', '__version__ = "9.', "the interpreter's bentoml is version 9."),
+        ("_worker.py", '"wire": ', '"wire": 1000 + ', "the interpreter's bentoml speaks link version 100"),
+    ],
+)
+def test_another_bentoml_in_the_interpreter(home, tmp_path, name, old, new, says):
+    python = interpreter_with(tmp_path, name, old, new)
+    code, line, text = fails(home, "IrisClassifier:latest", "--port", "0", "--python", python)
+    assert code == 1 and says in line and "hint: " in text and "--python" in text
+    assert "Traceback" not in text

@@ -22,6 +22,20 @@ def split_requirement(text: str) -> "tuple[str, str]":
     return match.group(1), (match.group(2) or "") + match.group(3)
 
 
+def canonical_requirement(text: str) -> str:
+    """A requirement as packaging writes it: specifiers without blanks and sorted, extras sorted."""
+    name, rest = split_requirement(text)
+    specs, semicolon, marker = rest.partition(";")
+    extras = ""
+    if specs.startswith("["):
+        inner, _, specs = specs[1:].partition("]")
+        extras = "[%s]" % ",".join(sorted(e.strip() for e in inner.split(",")))
+    if "@" in specs:  # a URL
+        return text.strip()
+    parts = sorted(re.sub(r"\s+", "", part) for part in specs.strip().strip("()").split(","))
+    return name + extras + ",".join(parts) + ("; " + marker.strip() if semicolon else "")
+
+
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -129,6 +143,7 @@ class BentoServiceEnv:
 
     def add_pip_package(self, pip_package: str) -> None:
         """A name without version is pinned to what is installed; a version given later wins, with a warning."""
+        pip_package = canonical_requirement(pip_package)
         name, specs = split_requirement(pip_package)
         key = normal(name)
         if key in self._pip:

@@ -31,6 +31,65 @@ static void same_as_strtod(const char *text)
         CHECK_FAIL_("%s gives %.17g, strtod %.17g", text, n.real, want);
 }
 
+/* The plain reader over a text with room behind it: NULL, or the same value and end. */
+static void plain_as_strtod(const char *text, bool must)
+{
+    char room[256];
+    double got = 0;
+    bool fraction = false;
+    memset(room, '7', sizeof room);
+    size_t n = strlen(text);
+    memcpy(room, text, n);
+    room[n] = ",]} e"[rnd() % 4];
+    double want = strtod(text, NULL);
+    if (want == 0 && !strchr(text, '.'))
+        want = 0; /* an integer has no negative zero */
+    const char *end = bento_number_plain(room, room + sizeof room, &got, &fraction);
+    check_done++;
+    if (!end && must)
+        CHECK_FAIL_("%s is not plain", text);
+    else if (end && (end != room + n || memcmp(&got, &want, sizeof got) != 0 ||
+                     fraction != (strchr(text, '.') != NULL)))
+        CHECK_FAIL_("%s gives %.17g, strtod %.17g", text, got, want);
+    CHECK(!bento_number_plain(room, room + BENTO_NUMBER_PLAIN_ROOM - 1, &got, &fraction));
+}
+
+TEST(plain)
+{
+    static const char *const others[] = { "",    "-",   "+1",   ".5",    "1.",   "-.5",
+                                          "01",  "-00", "1e5",  "1.5e1", "1E5",  "/1",
+                                          "--1", "a",   "1..2", "00.5",  "1./2", "NaN" };
+    char text[80];
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        char room[128];
+        double got;
+        bool fraction;
+        memset(room, ',', sizeof room);
+        memcpy(room, others[i], strlen(others[i]));
+        check_done++;
+        if (bento_number_plain(room, room + sizeof room, &got, &fraction))
+            CHECK_FAIL_("%s was taken", others[i]);
+    }
+    for (int i = 0; i < 200000; i++) {
+        int whole = (int)(rnd() % 18);
+        int scale = (int)(rnd() % 22);
+        size_t n = (size_t)snprintf(text, sizeof text, "%s%llu", rnd() % 2 ? "-" : "",
+                                    (unsigned long long)(rnd() % 9 + 1));
+        if (rnd() % 4 == 0)
+            whole = 0;
+        if (whole == 0)
+            text[n - 1] = '0';
+        for (int k = 0; k < whole; k++)
+            text[n++] = (char)('0' + rnd() % 10);
+        if (scale)
+            text[n++] = '.';
+        for (int k = 0; k < scale; k++)
+            text[n++] = (char)('0' + rnd() % 10);
+        text[n] = '\0';
+        plain_as_strtod(text, whole < 14 && whole + 1 + scale <= 15);
+    }
+}
+
 TEST(exact)
 {
     static const char *const hard[] = {
@@ -152,6 +211,7 @@ TEST(repr)
 
 int main(void)
 {
+    RUN(plain);
     RUN(exact);
     RUN(kinds);
     RUN(repr);

@@ -1,4 +1,5 @@
-/* base/yaml: what a bundle descriptor needs, both ways, and what is refused. */
+/* base/yaml: what a bundle descriptor needs, both ways, and what is
+ * refused. */
 #include "base/yaml.h"
 
 #include "base/alloc.h"
@@ -27,7 +28,14 @@ TEST(reading)
         { "version: 0.13.1\nok: true\noff: 'true'\nnone:\n",
           "{\"version\": \"0.13.1\", \"ok\": true, \"off\": \"true\", \"none\": null}" },
         { "t: 2026-11-20 23:36:37.504836\n", "{\"t\": \"2026-11-20 23:36:37.504836\"}" },
-        { "o: 007\nh: 1e5\n", "{\"o\": \"007\", \"h\": \"1e5\"}" },
+        { "o: 007\nh: 1e5\nr: 1e-05\n",
+          "{\"o\": \"007\", \"h\": 100000.0, \"r\": 1e-05}" },
+        { "a: yes\nb: on\nc: True\nd: 0x10\n",
+          "{\"a\": \"yes\", \"b\": \"on\", \"c\": true, \"d\": \"0x10\"}" },
+        { "s: !!binary |\n  ZWNobyBvbmUKZWNobyAndHdvOiDD\n  qScK\n",
+          "{\"s\": \"echo one\\necho 'two: é'\\n\"}" },
+        { "s: !!binary |\n  /w==\nt: !!binary '-'\ne: !!binary ''\n",
+          "{\"s\": \"/w==\\n\", \"t\": \"-\", \"e\": \"\"}" },
         { "{}", "{}" },
         { "", "null" },
         { "a: [", "EPARSE" },
@@ -57,6 +65,36 @@ TEST(writing)
     CHECK(json_equal(value, again));
     json_decref(value);
     json_decref(again);
+    bento_buf_release(&text);
+}
+
+/* Quoted: whatever a reader of YAML 1.1 or of 1.2 takes for no text. */
+TEST(quoting)
+{
+    static const struct {
+        const char *json;
+        const char *want;
+    } cases[] = {
+        { "[\"yes\", \"Off\", \"yesterday\"]", "- 'yes'\n- 'Off'\n- yesterday\n" },
+        { "[\"0x10\", \"-0b1\", \"0.13.1\", \"0o\"]",
+          "- '0x10'\n- '-0b1'\n- 0.13.1\n- 0o\n" },
+        { "[\"1_000\", \"12:30\", \"1e5\", \"10.0.0.1\"]",
+          "- '1_000'\n- '12:30'\n- '1e5'\n- 10.0.0.1\n" },
+        { "[1e-05, 1e22, 2.5e-07, 0.5]", "- 1.0e-05\n- 1.0e+22\n- 2.5e-07\n- 0.5\n" },
+    };
+    struct bento_buf text;
+
+    bento_buf_init(&text, 1 << 16);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *value = json_loads(cases[i].json, 0, NULL);
+        bento_buf_clear(&text);
+        CHECK_INT(bento_yaml_write(&text, value, NULL), BENTO_OK);
+        CHECK_STR(bento_buf_z(&text), cases[i].want);
+        json_t *again = bento_yaml_read(bento_buf_str(&text), NULL);
+        CHECK(json_equal(value, again));
+        json_decref(value);
+        json_decref(again);
+    }
     bento_buf_release(&text);
 }
 
@@ -142,6 +180,7 @@ int main(void)
 {
     RUN(reading);
     RUN(writing);
+    RUN(quoting);
     RUN(what_aliases_repeat_is_bounded);
     RUN(errors_say_what_it_was);
     RUN(limit_and_memory);

@@ -15,17 +15,21 @@ static void show_cell(struct bento_buf *to, const struct bento_column *c, size_t
     char text[32];
     switch (c->dtype) {
     case BENTO_DTYPE_INT64:
-        bento_buf_addf(to, "%lld", (long long)((const int64_t *)c->data)[row]);
+        bento_buf_addf(to, "%lld",
+                       (long long)*(const int64_t *)bento_column_cell(c, row));
         break;
     case BENTO_DTYPE_UINT64:
-        bento_buf_addf(to, "%llu", (unsigned long long)((const uint64_t *)c->data)[row]);
+        bento_buf_addf(to, "%llu",
+                       (unsigned long long)*(const uint64_t *)bento_column_cell(c, row));
         break;
     case BENTO_DTYPE_FLOAT64:
-        bento_buf_add(to, text, bento_number_repr(((const double *)c->data)[row], text));
+        bento_buf_add(
+            to, text,
+            bento_number_repr(*(const double *)bento_column_cell(c, row), text));
         break;
     case BENTO_DTYPE_BOOL:
     case BENTO_DTYPE_BOOL_MISSING:
-        bento_buf_addc(to, "FT-"[((const uint8_t *)c->data)[row]]);
+        bento_buf_addc(to, "FT-"[*(const uint8_t *)bento_column_cell(c, row)]);
         break;
     case BENTO_DTYPE_TEXT:
         if (c->offsets[row] & BENTO_TEXT_MISSING)
@@ -228,6 +232,27 @@ TEST(fixed_columns_and_text)
     bento_buf_release(&out);
 }
 
+/* Every name of a wide header is the same: numbering them one by one from the start would
+ * take minutes. */
+TEST(many_equal_names)
+{
+    enum { WIDTH = 60000 };
+    struct bento_frame_options options = BENTO_FRAME_OPTIONS_INIT;
+    const struct bento_frame *frame = NULL;
+    struct bento_frames *f = NULL;
+    struct bento_buf body;
+    bento_buf_init(&body, 1 << 20);
+    for (int i = 0; i < 2 * WIDTH; i++)
+        bento_buf_adds(&body, i == WIDTH - 1 ? "a\n" : i < WIDTH ? "a," : "1,");
+    body.n--;
+    CHECK_INT(bento_frames_new(&options, &f, NULL), BENTO_OK);
+    CHECK_INT(bento_frame_csv(f, body.p, body.n, &frame, NULL), BENTO_OK);
+    CHECK_INT(frame->columns, WIDTH);
+    CHECK_STR(frame->column[WIDTH - 1].name, "a.59999");
+    bento_frames_free(f);
+    bento_buf_release(&body);
+}
+
 TEST(agreement)
 {
     struct bento_frame_options options = BENTO_FRAME_OPTIONS_INIT;
@@ -279,6 +304,7 @@ int main(void)
     RUN(strict_orients);
     RUN(csv);
     RUN(fixed_columns_and_text);
+    RUN(many_equal_names);
     RUN(agreement);
     RUN(deep_and_failing_memory);
     return check_report();

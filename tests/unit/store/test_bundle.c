@@ -45,6 +45,7 @@ static const char whole[] = "version: 0.13.1\n"
                             "  metadata:\n"
                             "    some_key: 1\n"
                             "- name: bare\n"
+                            "binary: !!binary eA==\n"
                             "empty: {}\n"
                             "none: []\n";
 

@@ -1,0 +1,109 @@
+"""A function that fails on a merged batch is run again request by request: only the culprit's request fails."""
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import environment, until
+from wire import ask
+
+JSON = {"Content-Type": "application/json"}
+
+SERVICE = """
+import time, bentoml, numpy
+from bentoml.adapters import DataframeInput, JsonInput
+
+class Picky(bentoml.BentoService):
+    '''Changes its input in place, then may fail: what it left behind must not be seen by the second run.'''
+
+    @bentoml.api(input=DataframeInput(), batch=True)
+    def frame(self, df):
+        if (df["a"] == 999).any():
+            time.sleep(1.0)
+        df["a"] *= 2
+        if (df["a"] < 0).any():
+            raise ValueError("negative")
+        return df["a"].tolist()
+
+    @bentoml.api(input=DataframeInput(), batch=True)
+    def miscount(self, df):
+        if (df["a"] == 999).any():
+            time.sleep(1.0)
+        df.iloc[:, :] *= 2
+        return df["a"].tolist()[: len(df) - int((df["a"] < 0).any())]
+
+    @bentoml.api(input=JsonInput(), batch=True)
+    def values(self, items):
+        if {"a": 999} in items:
+            time.sleep(1.0)
+        for item in items:
+            item["a"] *= 2
+        if any(item["a"] < 0 for item in items):
+            raise ValueError("negative")
+        return [item["a"] for item in items]
+"""
+
+
+@pytest.fixture(scope="module")
+def picky(home, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("picky")
+    (folder / "picky_service.py").write_text(SERVICE)
+    env = dict(environment(home), PYTHONPATH=str(folder))
+    subprocess.run([sys.executable, "-c", "import picky_service; picky_service.Picky().save()"], env=env, check=True)
+    return "Picky:latest"
+
+
+def metric(server, name, api):
+    _, _, body = ask(server, "GET", "/metrics", {}, b"")
+    found = re.search(r'(?m)^\w*%s\{[^}]*"%s"[^}]*\} ([0-9.]+)$' % (name, api), body.decode())
+    return float(found.group(1)) if found else 0.0
+
+
+def at_once(server, api, values):
+    """The answers to the values, all of which wait behind a slow one and so are merged."""
+    answers = {}
+
+    def post(value):
+        row = {"a": value}
+        body = json.dumps(row if api == "values" else [row]).encode()
+        answers[value] = ask(server, "POST", "/" + api, JSON, body)
+
+    threads = [threading.Thread(target=post, args=(999,))]
+    threads[0].start()
+    time.sleep(0.4)
+    threads += [threading.Thread(target=post, args=(v,)) for v in values]
+    for t in threads[1:]:
+        t.start()
+    for t in threads:
+        t.join(30)
+    return answers
+
+
+@pytest.mark.parametrize("api", ["frame", "miscount", "values"])
+def test_only_the_culprit_fails(start, picky, api):
+    server = start(picky, "--workers", "1", "--mb-max-latency", "20000")
+    alone = ask(server, "POST", "/" + api, JSON, b'{"a": -3}' if api == "values" else b'[{"a": -3}]')
+    assert alone[0] == 500 or (api == "miscount" and alone[2] == b"[]")
+    for values in ([1, 2, -3, 4, 5], [1, 2, 3]):
+        before = metric(server, "batch_rerun_total", api)
+        answers = at_once(server, api, values)
+        for value in values:
+            status, _, body = answers[value]
+            if value < 0:
+                assert (status, body) == (alone[0], alone[2]) and b"Traceback" not in body
+            else:
+                got = json.loads(body)
+                assert status == 200 and got in (2 * value, [2 * value]), (value, status, body)
+        again = metric(server, "batch_rerun_total", api) - before
+        assert again == (len(values) if min(values) < 0 else 0)
+
+
+def test_switched_off_all_fail_together(start, picky):
+    server = start(picky, "--workers", "1", "--mb-max-latency", "20000", "--disable-batch-rerun")
+    answers = at_once(server, "frame", [1, -2, 3])
+    assert [answers[v][0] for v in (1, -2, 3)] == [500] * 3
+    assert metric(server, "batch_rerun_total", "frame") == 0
+    assert until(lambda: ask(server, "POST", "/frame", JSON, b'[{"a": 4}]')[2] == b"[8]")

@@ -1,0 +1,89 @@
+"""Runs inside an environment with either BentoML: `python agent.py WHAT RESULT ARGUMENT`, JSON in and out.
+
+save: [[service, version, labels], …] -> {service: path}    load: [path, …] -> what each bundle turned into
+cli: [[word, …], …] -> [exit, stdout] of each, real one only    yaml: [path, …] -> documents, read by ruamel, real one only
+"""
+import json
+import os
+import sys
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+
+def save(specs):
+    import services
+
+    paths = {}
+    for name, version, labels in specs:
+        service = services.build(name)
+        if version:
+            service.set_version(version)
+        paths[name] = service.save(labels=labels) if labels else service.save()
+    return paths
+
+
+def described(path):
+    import bentoml
+
+    service = bentoml.load(path)
+    return {
+        "name": service.name,
+        "version": service.version,
+        "answer": service.answer(),
+        "artifacts": {a.name: [type(a).__name__, dict(a.metadata)] for a in service.artifacts.values()},
+    }
+
+
+def load(paths):
+    """Each in a process of its own: a bundle must bring its module, not find that of the one before."""
+    import bentoml  # noqa: F401  (paid for once)
+
+    sys.path.pop(0)
+    results = []
+    for path in paths:
+        read, write = os.pipe()
+        if os.fork() == 0:
+            try:
+                text = json.dumps(described(path))
+            except BaseException:
+                text = json.dumps({"error": traceback.format_exc()})
+            with os.fdopen(write, "w") as f:
+                f.write(text)
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as f:
+            results.append(json.loads(f.read()))
+        os.wait()
+    return results
+
+
+def cli(commands):
+    from bentoml.cli import create_bentoml_cli
+    from click.testing import CliRunner
+
+    results = []
+    for words in commands:
+        done = CliRunner(mix_stderr=False).invoke(create_bentoml_cli(), words)
+        results.append([done.exit_code, done.stdout])
+    return results
+
+
+def yaml(paths):
+    from bentoml.utils.ruamel_yaml import YAML
+
+    results = []
+    for path in paths:
+        with open(path, "rb") as f:
+            results.append(YAML().load(f.read()))
+    return results
+
+
+def plain(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+if __name__ == "__main__":
+    result = {"save": save, "load": load, "cli": cli, "yaml": yaml}[sys.argv[1]](json.loads(sys.argv[3]))
+    with open(sys.argv[2], "w") as out:
+        json.dump(result, out, default=plain)
