@@ -126,8 +126,8 @@ bento_rc
 bento_metadata_camel(const char *snake_json, char **ret_json, struct bento_error *err);
 
 /* YAML <-> JSON text, as PyYAML's safe_dump(sort_keys=False, default block style) and
- * safe_load would have it. Limits: 16 MiB, depth 64, no aliases beyond 1000. ret is freed
- * by bento_store_free_text. */
+ * safe_load would have it. Limits: 16 MiB, depth 64, and with what aliases repeat 2 Mi
+ * nodes and 32 MiB of text. ret is freed by bento_store_free_text. */
 bento_rc bento_yaml_from_json(const char *json, char **ret_yaml, struct bento_error *err);
 bento_rc
 bento_yaml_to_json(const char *yaml, size_t n, char **ret_json, struct bento_error *err);

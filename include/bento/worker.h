@@ -85,7 +85,8 @@ bento_rc bento_worker_open(const char *link_text,
                            struct bento_worker **ret,
                            struct bento_error *err);
 void bento_worker_close(struct bento_worker *worker);
-/* Sends one line on the control socket: JSON without a newline. */
+/* Sends one line on the control socket: JSON without a newline (BENTO_EINVAL), at most
+ * 16 MiB (BENTO_ETOOLARGE). BENTO_EIO: the server is gone. BENTO_ENOMEM. */
 bento_rc bento_worker_hello(struct bento_worker *worker,
                             const char *json,
                             struct bento_error *err);

@@ -35,9 +35,11 @@ void *bento_alloc(size_t size)
 
 void *bento_calloc(size_t count, size_t size)
 {
-    if (count == 0 || size == 0)
-        count = size = 1;
-    return must_fail() ? NULL : counted(calloc(count, size));
+    size_t total;
+
+    if (!bento_mul_ok(count, size, &total) || must_fail())
+        return NULL;
+    return counted(total ? calloc(count, size) : calloc(1, 1));
 }
 
 void *bento_realloc(void *old, size_t count, size_t size)
@@ -65,7 +67,8 @@ char *bento_strndup(const char *s, size_t n)
         return NULL;
     char *p = bento_alloc(size);
     if (p) {
-        memcpy(p, s, n);
+        if (n)
+            memcpy(p, s, n);
         p[n] = '\0';
     }
     return p;

@@ -58,13 +58,15 @@ static struct bento_arena_block *add_block(struct bento_arena *arena, size_t nee
 {
     size_t size = need > arena->block_size ? need : arena->block_size;
     size_t total;
+    size_t whole;
 
 #ifdef BENTO_ARENA_DEBUG
     size = need;
 #endif
-    if (!bento_add_ok(arena->total, size, &total) || total > arena->max)
+    if (!bento_add_ok(arena->total, size, &total) || total > arena->max ||
+        !bento_add_ok(sizeof(struct bento_arena_block), size, &whole))
         return NULL;
-    struct bento_arena_block *block = bento_alloc(sizeof *block + size);
+    struct bento_arena_block *block = bento_alloc(whole);
     if (!block)
         return NULL;
     block->next = arena->first;

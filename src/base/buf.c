@@ -136,12 +136,12 @@ static char escape_letter(unsigned char c)
     }
 }
 
-void bento_buf_addjson(struct bento_buf *buf, struct bento_str s)
+void bento_buf_addescaped(struct bento_buf *buf, struct bento_str s)
 {
     static const char hex[] = "0123456789abcdef";
-
-    bento_buf_addc(buf, '"');
+    size_t before = buf->n;
     size_t from = 0;
+
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
@@ -157,16 +157,30 @@ void bento_buf_addjson(struct bento_buf *buf, struct bento_str s)
             bento_buf_add(buf, code, 6);
         }
     }
-    bento_buf_add(buf, s.p + from, s.n - from);
+    if (from < s.n)
+        bento_buf_add(buf, s.p + from, s.n - from);
+    if (buf->rc != BENTO_OK)
+        buf->n = before;
+}
+
+void bento_buf_addjson(struct bento_buf *buf, struct bento_str s)
+{
+    size_t before = buf->n;
+
     bento_buf_addc(buf, '"');
+    bento_buf_addescaped(buf, s);
+    bento_buf_addc(buf, '"');
+    if (buf->rc != BENTO_OK)
+        buf->n = before;
 }
 
 void bento_buf_consume(struct bento_buf *buf, size_t n)
 {
     if (n > buf->n)
         n = buf->n;
-    memmove(buf->p, buf->p + n, buf->n - n);
     buf->n -= n;
+    if (buf->n)
+        memmove(buf->p, buf->p + n, buf->n);
 }
 
 const char *bento_buf_z(struct bento_buf *buf)

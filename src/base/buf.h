@@ -37,6 +37,8 @@ void bento_buf_addu(struct bento_buf *buf, uint64_t value);
 void bento_buf_addf(struct bento_buf *buf, const char *fmt, ...) BENTO_PRINTF(2, 3);
 /* A JSON string literal with quotes; control bytes escaped, other bytes as they are. */
 void bento_buf_addjson(struct bento_buf *buf, struct bento_str s);
+/* What stands between its quotes. */
+void bento_buf_addescaped(struct bento_buf *buf, struct bento_str s);
 /* Drops n bytes from the front. */
 void bento_buf_consume(struct bento_buf *buf, size_t n);
 /* Terminated content, or NULL when the buffer failed. Owned by the buffer. */

@@ -29,14 +29,12 @@ static void write_ascii(struct bento_buf *to, struct bento_str s)
 {
     bento_buf_addc(to, '"');
     for (size_t at = 0; at < s.n;) {
-        unsigned char c = (unsigned char)s.p[at];
-        if (c < 0x80) {
-            struct bento_buf one;
-            bento_buf_init(&one, 16);
-            bento_buf_addjson(&one, bento_str_from(s.p + at, 1));
-            bento_buf_add(to, one.p + 1, one.n - 2);
-            bento_buf_release(&one);
-            at++;
+        size_t plain = at;
+        while (plain < s.n && (unsigned char)s.p[plain] < 0x80)
+            plain++;
+        if (plain > at) {
+            bento_buf_addescaped(to, bento_str_from(s.p + at, plain - at));
+            at = plain;
             continue;
         }
         unsigned code = next_code(s.p, &at);
@@ -148,7 +146,9 @@ json_t *bento_json_read(struct bento_str text, struct bento_error *err)
     json_t *value =
         json_loadb(text.p ? text.p : "", text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
 
-    if (!value)
+    if (!value && why.text[0] == '\0') /* jansson says nothing when memory runs out */
+        (void)bento_fail(err, BENTO_ENOMEM, "out of memory");
+    else if (!value)
         (void)bento_fail(err, BENTO_EPARSE, "malformed JSON at line %d: %s", why.line,
                          why.text);
     return value;

@@ -14,7 +14,8 @@
 #define BENTO_JSON_LINE  2 /* one line, ", " and ": " */
 
 void bento_json_write(struct bento_buf *to, const json_t *value, unsigned flags);
-/* Parses a document of at most max bytes. NULL with err on failure. */
+/* Parses one document; of members with the same key the last one counts. NULL with
+ * BENTO_EPARSE in err on failure: not JSON, no UTF-8, deeper than jansson goes (2048). */
 json_t *bento_json_read(struct bento_str text, struct bento_error *err);
 /* Member as text; `fallback` when absent or of another type. */
 const char *bento_json_text(const json_t *object, const char *key, const char *fallback);

@@ -2,18 +2,22 @@
 #include "base/yaml.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <yaml.h>
 
 #include "base/number.h"
 
-#define YAML_BYTES_MAX   (16u << 20)
-#define YAML_DEPTH_MAX   64
-#define YAML_ALIASES_MAX 1000
-#define YAML_BINARY      "tag:yaml.org,2002:binary"
+#define YAML_BYTES_MAX (16u << 20)
+#define YAML_DEPTH_MAX 64
+#define YAML_NODES_MAX (YAML_BYTES_MAX / 8) /* with what aliases repeat, */
+#define YAML_TEXT_MAX  (YAML_BYTES_MAX * 2) /* likewise */
+#define YAML_BINARY    "tag:yaml.org,2002:binary"
 
 struct reader {
     yaml_document_t document;
-    unsigned aliases;
+    unsigned nodes;
+    size_t text;
+    bool told; /* err says why */
     struct bento_error *err;
 };
 
@@ -42,32 +46,59 @@ static bool looks_numeric(struct bento_str s)
     return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.';
 }
 
-/* A plain scalar's value; NULL: it is text. */
-static json_t *plain_value(struct bento_str s)
+/* Whether a plain scalar is more than text; then *ret is its value, NULL when there is no
+ * memory for it. */
+static bool plain_value(struct bento_str s, json_t **ret)
 {
-    if (one_of(s, nulls))
-        return json_null();
-    if (one_of(s, trues))
-        return json_true();
-    if (one_of(s, falses))
-        return json_false();
+    if (one_of(s, nulls)) {
+        *ret = json_null();
+        return true;
+    }
+    if (one_of(s, trues)) {
+        *ret = json_true();
+        return true;
+    }
+    if (one_of(s, falses)) {
+        *ret = json_false();
+        return true;
+    }
     if (!looks_numeric(s))
-        return NULL;
+        return false;
     if (bento_str_ieq(s, BENTO_STR(".inf")) || bento_str_ieq(s, BENTO_STR("+.inf")) ||
         bento_str_ieq(s, BENTO_STR("-.inf")) || bento_str_ieq(s, BENTO_STR(".nan")))
-        return NULL; /* JSON has no such number */
+        return false; /* JSON has no such number */
     struct bento_number number = bento_number_cell(s);
     bool octal = s.n > 1 && s.p[0] == '0' && number.kind == BENTO_NUMBER_INT;
-    if (number.kind == BENTO_NUMBER_INT && !octal)
-        return json_integer(number.i);
-    if (number.kind == BENTO_NUMBER_FLOAT && isfinite(number.real))
-        return json_real(number.real);
-    return NULL;
+    if (number.kind == BENTO_NUMBER_INT && !octal) {
+        *ret = json_integer(number.i);
+        return true;
+    }
+    if (number.kind == BENTO_NUMBER_FLOAT && isfinite(number.real)) {
+        *ret = json_real(number.real);
+        return true;
+    }
+    return false;
 }
 
 /* ---- reading ---- */
 
 static json_t *read_node(struct reader *r, int index, unsigned depth);
+
+static json_t *refuse(struct reader *r, const char *why)
+{
+    if (!r->told)
+        (void)bento_fail(r->err, BENTO_EPARSE, "YAML %s", why);
+    r->told = true;
+    return NULL;
+}
+
+static json_t *no_memory(struct reader *r)
+{
+    if (!r->told)
+        (void)bento_fail(r->err, BENTO_ENOMEM, "out of memory");
+    r->told = true;
+    return NULL;
+}
 
 static int base64_digit(char c)
 {
@@ -78,12 +109,11 @@ static int base64_digit(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-/* !!binary, as ruamel.yaml writes bytes (setup_sh of 0.13): the text that it holds. NULL:
- * it holds none. */
-static json_t *binary_value(struct bento_str s)
+/* !!binary, as ruamel.yaml writes bytes (setup_sh of 0.13): whether it holds text;
+ * then *ret is that, NULL when there is no memory for it. */
+static bool binary_value(struct bento_str s, json_t **ret)
 {
     struct bento_buf text;
-    json_t *value = NULL;
     unsigned bits = 0;
     unsigned have = 0;
     bool good = true;
@@ -102,23 +132,27 @@ static json_t *binary_value(struct bento_str s)
             bento_buf_addc(&text, (char)(bits >> have & 0xFF));
         }
     }
-    if (good && text.rc == BENTO_OK && bento_utf8_valid(bento_buf_str(&text)))
-        value = json_stringn(text.n ? text.p : "", text.n);
+    good = good && (text.rc != BENTO_OK || bento_utf8_valid(bento_buf_str(&text)));
+    if (good && text.rc == BENTO_OK)
+        *ret = json_stringn(text.n ? text.p : "", text.n);
     bento_buf_release(&text);
-    return value;
+    return good;
 }
 
-static json_t *read_scalar(const yaml_node_t *node)
+static json_t *read_scalar(struct reader *r, const yaml_node_t *node)
 {
     struct bento_str s =
         bento_str_from((const char *)node->data.scalar.value, node->data.scalar.length);
     json_t *value = NULL;
+    bool typed = false;
 
     if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-        value = plain_value(s);
+        typed = plain_value(s, &value);
     else if (node->tag && strcmp((const char *)node->tag, YAML_BINARY) == 0)
-        value = binary_value(s);
-    return value ? value : json_stringn(s.p, s.n);
+        typed = binary_value(s, &value);
+    if (!typed)
+        value = json_stringn(s.p, s.n);
+    return value ? value : no_memory(r); /* libyaml has checked the UTF-8 */
 }
 
 static json_t *read_mapping(struct reader *r, const yaml_node_t *node, unsigned depth)
@@ -135,9 +169,12 @@ static json_t *read_mapping(struct reader *r, const yaml_node_t *node, unsigned 
             json_decref(object);
             return NULL;
         }
-        (void)json_object_set_new(object, (const char *)key->data.scalar.value, value);
+        if (json_object_set_new(object, (const char *)key->data.scalar.value, value)) {
+            json_decref(object);
+            return no_memory(r);
+        }
     }
-    return object;
+    return object ? object : no_memory(r);
 }
 
 static json_t *read_sequence(struct reader *r, const yaml_node_t *node, unsigned depth)
@@ -151,22 +188,27 @@ static json_t *read_sequence(struct reader *r, const yaml_node_t *node, unsigned
             json_decref(array);
             return NULL;
         }
-        (void)json_array_append_new(array, value);
+        if (json_array_append_new(array, value)) {
+            json_decref(array);
+            return no_memory(r);
+        }
     }
-    return array;
+    return array ? array : no_memory(r);
 }
 
 static json_t *read_node(struct reader *r, int index, unsigned depth)
 {
     const yaml_node_t *node = yaml_document_get_node(&r->document, index);
 
-    if (!node || depth > YAML_DEPTH_MAX || r->aliases++ > YAML_BYTES_MAX / 8) {
-        (void)bento_fail(r->err, BENTO_EPARSE, "YAML is nested too deeply");
-        return NULL;
-    }
+    if (!node || depth > YAML_DEPTH_MAX)
+        return refuse(r, "is nested too deeply");
+    if (node->type == YAML_SCALAR_NODE)
+        r->text += node->data.scalar.length;
+    if (++r->nodes > YAML_NODES_MAX || r->text > YAML_TEXT_MAX)
+        return refuse(r, "has too much in it");
     switch (node->type) {
     case YAML_SCALAR_NODE:
-        return read_scalar(node);
+        return read_scalar(r, node);
     case YAML_MAPPING_NODE:
         return read_mapping(r, node, depth);
     case YAML_SEQUENCE_NODE:
@@ -201,8 +243,8 @@ json_t *bento_yaml_read(struct bento_str text, struct bento_error *err)
         return NULL;
     }
     value = yaml_document_get_root_node(&r.document) ? read_node(&r, 1, 0) : json_null();
-    if (!value && err && err->code == BENTO_OK)
-        (void)bento_fail(err, BENTO_EPARSE, "YAML with keys that are no text");
+    if (!value)
+        (void)refuse(&r, "has keys that are no text");
     yaml_document_delete(&r.document);
     yaml_parser_delete(&parser);
     return value;
@@ -237,7 +279,8 @@ static bool foreign_number(struct bento_str s)
  * true, yes, 1.0, timestamps. */
 static bool needs_quotes(struct bento_str s)
 {
-    json_t *value = plain_value(s);
+    json_t *value = NULL;
+    bool typed = plain_value(s, &value);
     bool date = s.n >= 8 && s.p[0] >= '0' && s.p[0] <= '9' && memchr(s.p, '-', s.n) &&
                 s.p[4] == '-';
     bool number = looks_numeric(s) && bento_number_cell(s).kind != BENTO_NUMBER_NONE;
@@ -248,7 +291,7 @@ static bool needs_quotes(struct bento_str s)
     if (date && s.n == 26 && s.p[10] == ' ' && s.p[13] == ':' && s.p[16] == ':' &&
         s.p[19] == '.')
         return false;
-    return value || date || number || foreign_number(s) || one_of(s, words_1_1);
+    return typed || date || number || foreign_number(s) || one_of(s, words_1_1);
 }
 
 static bool emit_text(yaml_emitter_t *e, const char *p, size_t n, bool typed)
@@ -320,14 +363,10 @@ static bool emit(yaml_emitter_t *e, const json_t *value)
         return emit_collection(e, value);
     case JSON_STRING:
         return emit_text(e, json_string_value(value), json_string_length(value), false);
-    case JSON_INTEGER: {
-        struct bento_buf digits;
-        bento_buf_init(&digits, 32);
-        bento_buf_addf(&digits, "%lld", (long long)json_integer_value(value));
-        bool ok = emit_text(e, digits.p, digits.n, true);
-        bento_buf_release(&digits);
-        return ok;
-    }
+    case JSON_INTEGER:
+        n = (size_t)snprintf(number, sizeof number, "%lld",
+                             (long long)json_integer_value(value));
+        return emit_text(e, number, n, true);
     case JSON_REAL:
         n = bento_number_repr(json_real_value(value), number);
         n = dotted_exponent(number, n);
@@ -362,6 +401,8 @@ bento_yaml_write(struct bento_buf *to, const json_t *value, struct bento_error *
               yaml_emitter_emit(&e, &event);
     const char *problem = e.problem;
     yaml_emitter_delete(&e);
+    if (to->rc != BENTO_OK)
+        return bento_fail(err, to->rc, "no room for YAML: %s", bento_rc_text(to->rc));
     return ok ? BENTO_OK
               : bento_fail(err, BENTO_EINVAL, "cannot write YAML: %s",
                            problem ? problem : "out of memory");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define TREE_DEPTH_MAX 128
+#define READ_STEP      ((size_t)65536)
 
 static bento_rc code_of(int os_errno)
 {
@@ -31,28 +32,33 @@ static bento_rc code_of(int os_errno)
 bento_rc bento_fs_read(const char *path, struct bento_buf *to, struct bento_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bento_rc rc = BENTO_OK;
     ssize_t n = 1;
 
     if (fd < 0)
         return bento_fail_os(err, code_of(errno), errno, "cannot read '%s'", path);
-    while (n > 0) {
-        size_t step = to->max - to->n < 65536 ? to->max - to->n + 1 : 65536;
-        char *p = bento_buf_reserve(to, to->max - to->n < step ? to->max - to->n : step);
-        if (!p || to->max == to->n) {
-            (void)close(fd);
-            return bento_fail(err, BENTO_ETOOLARGE, "'%s' is larger than %zu bytes", path,
-                              to->max);
+    while (rc == BENTO_OK && n > 0) {
+        char spill; /* tells "exactly full" from "too large" */
+        size_t room = to->max - to->n;
+        size_t step = room < READ_STEP ? room : READ_STEP;
+        char *p = step ? bento_buf_reserve(to, step) : &spill;
+        if (!p) {
+            rc = bento_fail(err, to->rc, "no memory for '%s'", path);
+            break;
         }
-        n = read(fd, p, to->max - to->n < step ? to->max - to->n : step);
-        if (n > 0)
+        n = read(fd, p, step ? step : 1);
+        if (n > 0 && step)
             bento_buf_commit(to, (size_t)n);
+        else if (n > 0)
+            rc = bento_fail(err, BENTO_ETOOLARGE, "'%s' is larger than %zu bytes", path,
+                            to->max);
         else if (n < 0 && errno == EINTR)
             n = 1;
+        else if (n < 0)
+            rc = bento_fail_os(err, code_of(errno), errno, "cannot read '%s'", path);
     }
-    int why = errno;
     (void)close(fd);
-    return n < 0 ? bento_fail_os(err, code_of(why), why, "cannot read '%s'", path)
-                 : BENTO_OK;
+    return rc;
 }
 
 bool bento_fs_is_folder(const char *path)
@@ -80,6 +86,8 @@ bento_rc bento_fs_make_folders(const char *path, struct bento_error *err)
                                  copy);
         copy[i] = kept;
     }
+    if (!bento_fs_is_folder(path))
+        return bento_fail(err, BENTO_EEXISTS, "'%s' is there and no folder", path);
     return BENTO_OK;
 }
 
@@ -106,13 +114,16 @@ walk(int parent, const char *name, bool remove, unsigned depth, struct bento_err
     int fd = openat(parent, name, O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
-    if (!dir || depth > TREE_DEPTH_MAX) {
+    if (!dir) {
         int why = errno;
-        if (dir)
-            (void)closedir(dir);
-        else if (fd >= 0)
+        if (fd >= 0)
             (void)close(fd);
         return bento_fail_os(err, code_of(why), why, "cannot open folder '%s'", name);
+    }
+    if (depth > TREE_DEPTH_MAX) {
+        (void)closedir(dir);
+        return bento_fail(err, BENTO_EIO, "folders are nested deeper than %d",
+                          TREE_DEPTH_MAX);
     }
     while (rc == BENTO_OK && (entry = readdir(dir))) {
         struct stat st;

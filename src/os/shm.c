@@ -17,7 +17,7 @@ bento_shm_new(const char *name, uint64_t size, int *ret_fd, struct bento_error *
 
     if (fd < 0 || size > INT64_MAX || ftruncate(fd, (off_t)size) != 0 ||
         fcntl(fd, F_ADD_SEALS, seals) != 0) {
-        int why = errno;
+        int why = size > INT64_MAX ? EFBIG : errno;
         bento_fd_close(&fd);
         return bento_fail_os(err, BENTO_EIO, why,
                              "cannot make a shared memory file '%s' of %llu bytes", name,
@@ -36,7 +36,7 @@ bento_shm_map(int fd, uint64_t size, bool writable, void **ret, struct bento_err
                                          : MAP_FAILED;
 
     if (map == MAP_FAILED)
-        return bento_fail_os(err, BENTO_EIO, errno,
+        return bento_fail_os(err, BENTO_EIO, size && size <= SIZE_MAX ? errno : EINVAL,
                              "cannot map %llu bytes of shared memory",
                              (unsigned long long)size);
     *ret = map;

@@ -194,7 +194,12 @@ bento_worker_hello(struct bento_worker *w, const char *json, struct bento_error 
     bento_buf_init(&line, 16u << 20);
     bento_buf_adds(&line, json);
     bento_buf_addc(&line, '\n');
-    while (line.rc == BENTO_OK && sent < line.n) {
+    if (line.rc != BENTO_OK) {
+        bento_rc rc = line.rc;
+        bento_buf_release(&line);
+        return bento_fail(err, rc, "worker link: no room for a greeting");
+    }
+    while (sent < line.n) {
         ssize_t n = send(w->ctl, line.p + sent, line.n - sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
@@ -202,7 +207,7 @@ bento_worker_hello(struct bento_worker *w, const char *json, struct bento_error 
             break;
         sent += (size_t)n;
     }
-    bool all = line.n && sent == line.n;
+    bool all = sent == line.n;
     bento_buf_release(&line);
     return all ? BENTO_OK
                : bento_fail_os(err, BENTO_EIO, errno,

@@ -22,7 +22,8 @@ bento_rc selector_match(const char *selector,
                         const json_t *labels,
                         bool *ret,
                         struct bento_error *err);
-/* Metadata document in snake_case from bentoml.yml. NULL on failure. */
+/* Metadata document in snake_case from bentoml.yml. NULL on failure, err (not NULL) says
+ * which. */
 json_t *bundle_metadata(const char *folder, struct bento_error *err);
 /* camelCase copy of a snake_case metadata document, user data left alone. */
 json_t *metadata_camel(const json_t *snake);

@@ -43,6 +43,44 @@ TEST(maximum_is_sticky)
     bento_buf_release(&b);
 }
 
+TEST(failed_append_leaves_nothing)
+{
+    struct bento_buf b;
+
+    for (size_t max = 2; max < 28; max++) {
+        bento_buf_init(&b, max / 2);
+        bento_buf_adds(&b, "x");
+        if (max % 2)
+            bento_buf_addescaped(&b, BENTO_STR("ab\ncd\x01yz"));
+        else
+            bento_buf_addjson(&b, BENTO_STR("ab\ncd\x01"));
+        CHECK_INT(b.rc, BENTO_ETOOLARGE);
+        CHECK_MEM(b.p, b.n, "x");
+        bento_buf_release(&b);
+    }
+    bento_buf_init(&b, 100);
+    bento_buf_adds(&b, "kept");
+    CHECK(bento_buf_reserve(&b, SIZE_MAX) == NULL);
+    CHECK_MEM(b.p, b.n, "kept");
+    bento_buf_release(&b);
+}
+
+TEST(nothing_in_it)
+{
+    struct bento_buf b;
+
+    bento_buf_init(&b, 100);
+    bento_buf_consume(&b, 5);
+    bento_buf_add(&b, NULL, 0);
+    bento_buf_addstr(&b, bento_str_from(NULL, 0));
+    CHECK_INT(b.n, 0);
+    bento_buf_addjson(&b, bento_str_from(NULL, 0));
+    CHECK_STR(bento_buf_z(&b), "\"\"");
+    bento_buf_consume(&b, 5);
+    CHECK_STR(bento_buf_z(&b), "");
+    bento_buf_release(&b);
+}
+
 TEST(every_allocation_may_fail)
 {
     long live = bento_alloc_live();
@@ -66,6 +104,8 @@ int main(void)
     RUN(appends);
     RUN(json_escapes);
     RUN(maximum_is_sticky);
+    RUN(failed_append_leaves_nothing);
+    RUN(nothing_in_it);
     RUN(every_allocation_may_fail);
     return check_report();
 }

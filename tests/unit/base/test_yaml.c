@@ -1,7 +1,8 @@
-/* base/yaml and base/json: what a bundle descriptor needs, both ways, and what is
+/* base/yaml: what a bundle descriptor needs, both ways, and what is
  * refused. */
 #include "base/yaml.h"
 
+#include "base/alloc.h"
 #include "support/check.h"
 
 static const char *round_trip(const char *yaml, struct bento_buf *to)
@@ -97,18 +98,82 @@ TEST(quoting)
     bento_buf_release(&text);
 }
 
-TEST(json)
+/* A megabyte that is repeated forty times, and a list that doubles thirty times. */
+TEST(what_aliases_repeat_is_bounded)
 {
+    struct bento_error err = BENTO_ERROR_INIT;
     struct bento_buf text;
-    json_t *value = json_loads(
-        "{\"a\":[1,{\"b\":0.1}],\"u\":\"\\u00e9\\ud83d\\ude00\",\"e\":{}}", 0, NULL);
-    bento_buf_init(&text, 1 << 16);
-    bento_json_write(&text, value, BENTO_JSON_ASCII);
-    CHECK_STR(
-        bento_buf_z(&text),
-        "{\n  \"a\": [\n    1,\n    {\n      \"b\": 0.1\n    }\n  ],\n  \"u\": \"\\u00e9\\ud83d\\ude00\",\n  \"e\": {}\n}");
-    json_decref(value);
+
+    bento_buf_init(&text, 2u << 20);
+    bento_buf_adds(&text, "a: &a ");
+    for (int i = 0; i < 1 << 16; i++)
+        bento_buf_adds(&text, "0123456789abcdef");
+    bento_buf_adds(&text, "\nb:\n");
+    size_t n = text.n;
+    for (int i = 0; i < 40; i++) {
+        if (i == 20) {
+            json_t *value = bento_yaml_read(bento_buf_str(&text), NULL);
+            CHECK_INT(json_array_size(json_object_get(value, "b")), 20);
+            json_decref(value);
+        }
+        bento_buf_adds(&text, "- *a\n");
+    }
+    CHECK(n > 1 << 20);
+    CHECK(bento_yaml_read(bento_buf_str(&text), &err) == NULL);
+    CHECK_INT(err.code, BENTO_EPARSE);
+    CHECK_STR(err.message, "YAML has too much in it");
+    bento_buf_clear(&text);
+    bento_buf_adds(&text, "- &a0 [x, x]\n");
+    for (int i = 1; i < 30; i++)
+        bento_buf_addf(&text, "- &a%d [*a%d, *a%d]\n", i, i - 1, i - 1);
+    CHECK(bento_yaml_read(bento_buf_str(&text), &err) == NULL);
+    CHECK_STR(err.message, "YAML has too much in it");
     bento_buf_release(&text);
+}
+
+TEST(errors_say_what_it_was)
+{
+    struct bento_error err = BENTO_ERROR_INIT;
+    char *large = bento_calloc((16u << 20) + 1, 1);
+
+    (void)bento_fail(&err, BENTO_ENOTFOUND, "of an earlier call");
+    CHECK(bento_yaml_read(BENTO_STR("? [a]\n: b\n"), &err) == NULL);
+    CHECK_INT(err.code, BENTO_EPARSE);
+    CHECK_STR(err.message, "YAML has keys that are no text");
+    CHECK(bento_yaml_read(BENTO_STR("a: 1\nb: ]\nc: 1\n"), &err) == NULL);
+    CHECK(strstr(err.message, "at line 2:") != NULL);
+    CHECK(bento_yaml_read(bento_str_from(large, (16u << 20) + 1), &err) == NULL);
+    CHECK_INT(err.code, BENTO_ETOOLARGE);
+    bento_free(large);
+}
+
+TEST(limit_and_memory)
+{
+    json_t *value = json_loads("{\"a\": [1, \"x\", 2.5, null]}", 0, NULL);
+    static const char want[] = "a:\n- 1\n- x\n- 2.5\n-\n";
+    long live = bento_alloc_live();
+    bento_rc rc = BENTO_ENOMEM;
+    struct bento_buf to;
+
+    for (size_t max = 0; max < sizeof want - 1; max++) {
+        bento_buf_init(&to, max);
+        CHECK_INT(bento_yaml_write(&to, value, NULL), BENTO_ETOOLARGE);
+        bento_buf_release(&to);
+    }
+    for (long n = 0; rc != BENTO_OK && n < 20; n++) {
+        bento_buf_init(&to, 1000);
+        bento_alloc_fail_after(n);
+        rc = bento_yaml_write(&to, value, NULL);
+        bento_alloc_fail_after(-1);
+        if (rc == BENTO_OK)
+            CHECK_MEM(to.p, to.n, want);
+        else
+            CHECK_INT(rc, BENTO_ENOMEM);
+        bento_buf_release(&to);
+        CHECK_INT(bento_alloc_live(), live);
+    }
+    CHECK_INT(rc, BENTO_OK);
+    json_decref(value);
 }
 
 int main(void)
@@ -116,6 +181,8 @@ int main(void)
     RUN(reading);
     RUN(writing);
     RUN(quoting);
-    RUN(json);
+    RUN(what_aliases_repeat_is_bounded);
+    RUN(errors_say_what_it_was);
+    RUN(limit_and_memory);
     return check_report();
 }

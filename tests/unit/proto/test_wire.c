@@ -1,10 +1,6 @@
-/* proto/wire and proto/gzip: frames with every length wrong, request meta, bounded
- * inflate. */
+/* proto/wire: frames with every length wrong, request meta. */
 #include "proto/wire.h"
 
-#include <zlib.h>
-
-#include "proto/gzip.h"
 #include "support/check.h"
 
 TEST(job)
@@ -90,54 +86,10 @@ TEST(meta)
                   BENTO_ECORRUPT);
 }
 
-static size_t pack(const void *p, size_t n, unsigned char *to, size_t room)
-{
-    z_stream z = { 0 };
-    (void)deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
-    z.next_in = (unsigned char *)(uintptr_t)p;
-    z.avail_in = (unsigned)n;
-    z.next_out = to;
-    z.avail_out = (unsigned)room;
-    (void)deflate(&z, Z_FINISH);
-    (void)deflateEnd(&z);
-    return room - z.avail_out;
-}
-
-TEST(gzip)
-{
-    static char zeros[1 << 20];
-    static unsigned char packed[8192];
-    struct bento_buf to;
-    size_t n = pack("hello", 5, packed, sizeof packed);
-    bento_buf_init(&to, 10);
-    CHECK_INT(bento_gunzip(packed, n, &to, NULL), BENTO_OK);
-    CHECK_MEM(to.p, to.n, "hello");
-    size_t twice = n + pack("world", 5, packed + n, sizeof packed - n);
-    bento_buf_clear(&to);
-    CHECK_INT(bento_gunzip(packed, twice, &to, NULL), BENTO_OK);
-    CHECK_MEM(to.p, to.n, "helloworld");
-    for (size_t cut = 0; cut < n; cut++) {
-        bento_buf_clear(&to);
-        CHECK_INT(bento_gunzip(packed, cut, &to, NULL), BENTO_EPARSE);
-    }
-    bento_buf_clear(&to);
-    CHECK_INT(bento_gunzip("no gzip at all", 14, &to, NULL), BENTO_EPARSE);
-    n = pack(zeros, sizeof zeros, packed, sizeof packed);
-    bento_buf_clear(&to);
-    CHECK_INT(bento_gunzip(packed, n, &to, NULL), BENTO_ETOOLARGE);
-    CHECK(to.n <= 10);
-    bento_buf_release(&to);
-    bento_buf_init(&to, sizeof zeros);
-    CHECK_INT(bento_gunzip(packed, n, &to, NULL), BENTO_OK);
-    CHECK_INT(to.n, sizeof zeros);
-    bento_buf_release(&to);
-}
-
 int main(void)
 {
     RUN(job);
     RUN(result);
     RUN(meta);
-    RUN(gzip);
     return check_report();
 }

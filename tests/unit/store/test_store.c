@@ -1,5 +1,4 @@
-/* store: commit, list, get, resolve, delete on a fresh home; a cut-off save; label
- * selectors. */
+/* store/store: commit, list, get, resolve, delete on a fresh home; a cut-off save. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -93,56 +92,11 @@ TEST(life)
     bento_store_close(store);
 }
 
-TEST(selectors)
-{
-    static const struct {
-        const char *selector;
-        int want; /* 1, 0, or -1: malformed */
-    } cases[] = { { "", 1 },
-                  { "a=1", 1 },
-                  { "a=2", 0 },
-                  { "a!=2", 1 },
-                  { "z!=2", 0 },
-                  { "a=1, b=x", 1 },
-                  { "a=1,b=y", 0 },
-                  { "a In (1, 2)", 1 },
-                  { "a in (3)", 0 },
-                  { "a NotIn (1)", 0 },
-                  { "z NotIn (1)", 0 },
-                  { "a NotIn (2, 3)", 1 },
-                  { "a Exists", 1 },
-                  { "z Exists", 0 },
-                  { "z DoesNotExist", 1 },
-                  { "a===b", -1 },
-                  { "a=", -1 },
-                  { "=1", -1 },
-                  { "a In 1", -1 },
-                  { "a Maybe", -1 },
-                  { "a", 1 },
-                  { "z", 0 },
-                  { "a, b=x", 1 },
-                  { "a In ()", -1 },
-                  { "NotIn", -1 },
-                  { ",", -1 } };
-    json_t *labels = json_loads("{\"a\": \"1\", \"b\": \"x\"}", 0, NULL);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        bool holds = false;
-        bento_rc rc = selector_match(cases[i].selector, labels, &holds, NULL);
-        int got = rc == BENTO_OK ? holds : -1;
-        check_done++;
-        if (got != cases[i].want)
-            CHECK_FAIL_("'%s' gives %d, wanted %d", cases[i].selector, got,
-                        cases[i].want);
-    }
-    json_decref(labels);
-}
-
 int main(void)
 {
     if (!mkdtemp(home))
         return 1;
     RUN(life);
-    RUN(selectors);
     (void)bento_fs_remove_tree(home, NULL);
     return check_report();
 }
