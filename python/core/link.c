@@ -185,6 +185,18 @@ static PyObject *link_body(PyObject *object, PyObject *arg)
     return bytes;
 }
 
+static PyObject *header_pair(const struct bento_worker_request *r, uint32_t i)
+{
+    const char *name = "";
+    const char *value = "";
+    size_t name_n = 0;
+    size_t value_n = 0;
+
+    (void)bento_worker_header(r, i, &name, &name_n, &value, &value_n);
+    return Py_BuildValue("(NN)", PyUnicode_DecodeLatin1(name, (Py_ssize_t)name_n, NULL),
+                         PyUnicode_DecodeLatin1(value, (Py_ssize_t)value_n, NULL));
+}
+
 /* (method, target, ((name, value), ...)) */
 static PyObject *link_head(PyObject *object, PyObject *arg)
 {
@@ -204,17 +216,10 @@ static PyObject *link_head(PyObject *object, PyObject *arg)
     }
     PyObject *headers = PyTuple_New((Py_ssize_t)count);
     for (uint32_t i = 0; headers && i < count; i++) {
-        const char *name = "";
-        const char *value = "";
-        size_t name_n = 0;
-        size_t value_n = 0;
-        (void)bento_worker_header(&r, i, &name, &name_n, &value, &value_n);
-        PyObject *pair =
-            Py_BuildValue("(NN)", PyUnicode_DecodeLatin1(name, (Py_ssize_t)name_n, NULL),
-                          PyUnicode_DecodeLatin1(value, (Py_ssize_t)value_n, NULL));
+        PyObject *pair = header_pair(&r, i);
         if (!pair) {
-            Py_CLEAR(headers);
-            break;
+            Py_DECREF(headers);
+            return NULL;
         }
         PyTuple_SET_ITEM(headers, (Py_ssize_t)i, pair);
     }
@@ -309,34 +314,37 @@ static PyObject *link_decode(PyObject *object, PyObject *arg)
 
 /* ---- answers ---- */
 
-/* "Name: value\r\n" lines. Names and values that could end a line are refused. */
+/* "Name: value\r\n". Names and values that could end a line are refused. */
+static PyObject *header_line(PyObject *pair)
+{
+    const char *name;
+    const char *value;
+    Py_ssize_t name_n;
+    Py_ssize_t value_n;
+
+    if (!PyArg_ParseTuple(pair, "s#s#", &name, &name_n, &value, &value_n))
+        return NULL;
+    if (name_n == 0 || memchr(name, '\r', (size_t)name_n) ||
+        memchr(name, '\n', (size_t)name_n) || memchr(name, ':', (size_t)name_n) ||
+        memchr(value, '\r', (size_t)value_n) || memchr(value, '\n', (size_t)value_n) ||
+        memchr(value, '\0', (size_t)value_n)) {
+        PyErr_Format(PyExc_ValueError, "response header %R is not allowed", pair);
+        return NULL;
+    }
+    return PyBytes_FromFormat("%s: %s\r\n", name, value);
+}
+
 static PyObject *header_lines(PyObject *headers)
 {
     PyObject *fast = PySequence_Fast(headers, "headers are a sequence of (name, value)");
     PyObject *lines = fast ? PyBytes_FromStringAndSize(NULL, 0) : NULL;
 
     for (Py_ssize_t i = 0; lines && i < PySequence_Fast_GET_SIZE(fast); i++) {
-        const char *name;
-        const char *value;
-        Py_ssize_t name_n;
-        Py_ssize_t value_n;
-        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "s#s#", &name, &name_n,
-                              &value, &value_n)) {
+        PyObject *line = header_line(PySequence_Fast_GET_ITEM(fast, i));
+        if (line)
+            PyBytes_ConcatAndDel(&lines, line);
+        else
             Py_CLEAR(lines);
-            break;
-        }
-        int bad =
-            name_n == 0 || memchr(name, '\r', (size_t)name_n) ||
-            memchr(name, '\n', (size_t)name_n) || memchr(name, ':', (size_t)name_n) ||
-            memchr(value, '\r', (size_t)value_n) ||
-            memchr(value, '\n', (size_t)value_n) || memchr(value, '\0', (size_t)value_n);
-        if (bad) {
-            PyErr_Format(PyExc_ValueError, "response header %R is not allowed",
-                         PySequence_Fast_GET_ITEM(fast, i));
-            Py_CLEAR(lines);
-            break;
-        }
-        PyBytes_ConcatAndDel(&lines, PyBytes_FromFormat("%s: %s\r\n", name, value));
     }
     Py_XDECREF(fast);
     return lines;

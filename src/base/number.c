@@ -343,7 +343,7 @@ size_t bento_number_repr(double value, char to[32])
     const char *sign = e + 1;
     (void)bento_parse_i64(bento_str_of(*sign == '+' ? sign + 1 : sign), -400, 400,
                           &exponent);
-    char mantissa[24];
+    char mantissa[24] = "0";
     size_t n = 0;
     for (const char *c = digits; c < e; c++)
         if (is_digit(*c) && n < sizeof mantissa)

@@ -348,7 +348,8 @@ static size_t dotted_exponent(char number[40], size_t n)
     if (!e || memchr(number, '.', n))
         return n;
     memmove(e + 2, e, (size_t)(number + n - e));
-    memcpy(e, ".0", 2);
+    e[0] = '.';
+    e[1] = '0';
     return n + 2;
 }
 

@@ -108,7 +108,7 @@ struct bento_http1 *bento_http1_new(const struct bento_http1_limits *limits,
 void bento_http1_free(struct bento_http1 *parser);
 /* Consumes bytes up to the end of the current request; returns how many. n may be 0.
  * After FAILED or COMPLETE it consumes nothing. */
-size_t bento_http1_feed(struct bento_http1 *parser, const char *p, size_t n);
+size_t bento_http1_feed(struct bento_http1 *p, const char *from, size_t n);
 enum bento_http1_state bento_http1_state(const struct bento_http1 *parser);
 /* Of a failed parser: the status to answer and why, one line fit for a client. */
 int bento_http1_status(const struct bento_http1 *parser, const char **ret_reason);

@@ -39,7 +39,7 @@ struct bento_area {
 
 static uint32_t order_units(unsigned order)
 {
-    return 1u << (order - MIN_ORDER);
+    return order < MIN_ORDER ? 1 : 1u << (order - MIN_ORDER);
 }
 
 static unsigned order_for(const struct bento_area *area, uint64_t size)

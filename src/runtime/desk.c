@@ -6,8 +6,9 @@
 
 #define TURN_BYTES  ((uint64_t)16 << 20) /* read at most this much, */
 #define TURN_FRAMES 10000u               /* and so many frames, in one go */
-#define ROOM_BYTES  ((uint64_t)1 << 20)  /* wake a worker that waits for room after this \
-                                          */
+#define ROOM_BYTES                                                      \
+    ((uint64_t)1 << 20) /* wake a worker that waits for room after this \
+                         */
 
 bento_rc bento_desk_init(struct bento_desk *desk,
                          const struct bento_pool_callbacks *callbacks,

@@ -215,7 +215,7 @@ static bool dispatch(struct api *api, uint32_t n, int64_t now)
                   BENTO_LOG_Z("error", err.message));
         return false;
     }
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n && api->first; i++) {
         x = api->first;
         queue_remove(api, x);
         x->state = EXCHANGE_RUNNING;

@@ -204,12 +204,18 @@ static void now_text(char to[48], bool iso)
                    (unsigned)(now.tv_nsec / 1000) % 1000000u, iso ? "Z" : "");
 }
 
-static bento_rc insert_row(struct bento_store *store,
-                           const char *name,
-                           const char *version,
-                           const char *uri,
-                           const char *metadata,
-                           struct bento_error *err)
+/* What is being committed. */
+struct commit {
+    const char *folder; /* where it lies */
+    const char *target; /* where it will lie */
+    const char *name;
+    const char *version;
+    const char *metadata_json;
+    const char *labels_json; /* NULL: none */
+};
+
+static bento_rc
+insert_row(struct bento_store *store, const struct commit *c, struct bento_error *err)
 {
     char created[48];
     char updated[48];
@@ -226,40 +232,47 @@ static bento_rc insert_row(struct bento_store *store,
             "VALUES (?, ?, ?, 'LOCAL', ?, ?, ?, 0)",
             -1, &s, NULL) != SQLITE_OK)
         return store_sql_fail(store, err, "cannot write");
-    const char *values[] = { name, version, uri, metadata, created, status };
+    const char *values[] = { c->name,          c->version, c->target,
+                             c->metadata_json, created,    status };
     for (int i = 0; i < 6; i++)
         (void)sqlite3_bind_text(s, i + 1, values[i], -1, SQLITE_STATIC);
-    int rc = sqlite3_step(s);
+    bento_rc rc = sqlite3_step(s) == SQLITE_DONE
+                      ? BENTO_OK
+                      : store_sql_fail(store, err, "cannot write");
     (void)sqlite3_finalize(s);
-    return rc == SQLITE_DONE ? BENTO_OK : store_sql_fail(store, err, "cannot write");
+    return rc;
 }
 
-static bento_rc insert_labels(struct bento_store *store,
-                              sqlite3_int64 id,
-                              const char *labels_json,
-                              struct bento_error *err)
+/* Labels of the row that was inserted last. */
+static bento_rc
+insert_labels(struct bento_store *store, const struct commit *c, struct bento_error *err)
 {
-    json_t *labels = bento_json_read(bento_str_of(labels_json ? labels_json : "{}"), err);
+    sqlite3_int64 id = sqlite3_last_insert_rowid(store->db);
+    json_t *labels =
+        bento_json_read(bento_str_of(c->labels_json ? c->labels_json : "{}"), err);
+    sqlite3_stmt *s = NULL;
+    bento_rc rc = labels ? BENTO_OK : BENTO_EPARSE;
     const char *key;
     json_t *value;
-    bento_rc rc = labels ? BENTO_OK : BENTO_EPARSE;
 
+    if (rc == BENTO_OK &&
+        sqlite3_prepare_v2(
+            store->db,
+            "INSERT INTO labels (resource_type, resource_id, \"key\", value) VALUES ('bento', ?, ?, ?)",
+            -1, &s, NULL) != SQLITE_OK)
+        rc = store_sql_fail(store, err, "cannot write");
     json_object_foreach(labels, key, value)
     {
-        sqlite3_stmt *s;
-        if (rc != BENTO_OK ||
-            sqlite3_prepare_v2(
-                store->db,
-                "INSERT INTO labels (resource_type, resource_id, \"key\", value) VALUES ('bento', ?, ?, ?)",
-                -1, &s, NULL) != SQLITE_OK)
+        if (rc != BENTO_OK)
             break;
         (void)sqlite3_bind_int64(s, 1, id);
         (void)sqlite3_bind_text(s, 2, key, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 3, json_string_value(value), -1, SQLITE_STATIC);
         if (sqlite3_step(s) != SQLITE_DONE)
             rc = store_sql_fail(store, err, "cannot write");
-        (void)sqlite3_finalize(s);
+        (void)sqlite3_reset(s);
     }
+    (void)sqlite3_finalize(s);
     json_decref(labels);
     return rc;
 }
@@ -271,39 +284,61 @@ static bento_rc ignore_record(void *arg, const struct bento_record *record)
     return BENTO_OK;
 }
 
-/* Inside the transaction: no such version, the folder moved, the row written. */
-static bento_rc commit_locked(struct bento_store *store,
-                              const char *folder,
-                              const char *target,
-                              const json_t *about,
-                              const char *metadata_json,
-                              const char *labels_json,
-                              struct bento_error *err)
+/* Inside the transaction: no such version, the row written, the folder moved. */
+static bento_rc
+commit_locked(struct bento_store *store, const struct commit *c, struct bento_error *err)
 {
-    const char *name = bento_json_text(about, "name", "");
-    const char *version = bento_json_text(about, "version", "");
-    bento_rc rc = bento_store_get(store, name, version, ignore_record, NULL, NULL);
+    bento_rc rc = bento_store_get(store, c->name, c->version, ignore_record, NULL, NULL);
 
     if (rc == BENTO_OK) {
         (void)bento_fail(err, BENTO_EEXISTS,
                          "BentoService bundle %s:%s already registered in repository",
-                         name, version);
+                         c->name, c->version);
         return bento_hint(
             err,
             "reset the BentoService version with BentoService#set_version before saving again");
     }
     if (rc != BENTO_ENOTFOUND)
-        return bento_fail(err, rc, "cannot look up %s:%s", name, version);
-    if (bento_fs_is_folder(target)) /* without a row: a save that was cut off */
-        rc = bento_fs_remove_tree(target, err);
-    else
-        rc = BENTO_OK;
+        return bento_fail(err, rc, "cannot look up %s:%s", c->name, c->version);
+    rc = BENTO_OK;
+    if (bento_fs_is_folder(c->target)) /* without a row: a save that was cut off */
+        rc = bento_fs_remove_tree(c->target, err);
     if (rc == BENTO_OK)
-        rc = insert_row(store, name, version, target, metadata_json, err);
+        rc = insert_row(store, c, err);
     if (rc == BENTO_OK)
-        rc = insert_labels(store, sqlite3_last_insert_rowid(store->db), labels_json, err);
+        rc = insert_labels(store, c, err);
     if (rc == BENTO_OK)
-        rc = bento_fs_rename_new(folder, target, err);
+        rc = bento_fs_rename_new(c->folder, c->target, err);
+    return rc;
+}
+
+static bool fit_for_folder(const char *name, const char *version)
+{
+    return *name && *version && !strchr(name, '/') && !strchr(version, '/') &&
+           name[0] != '.' && strcmp(version, "..") != 0 && strcmp(version, ".") != 0;
+}
+
+/* The folder is on disk, then all or nothing of the rest. */
+static bento_rc
+commit_whole(struct bento_store *store, const struct commit *c, struct bento_error *err)
+{
+    char parent[PATH_MAX];
+
+    (void)snprintf(parent, sizeof parent, "%s/repository/%.300s", store->home, c->name);
+    bento_rc rc = bento_fs_make_folders(parent, err);
+    if (rc == BENTO_OK)
+        rc = bento_fs_sync_tree(c->folder, err);
+    if (rc == BENTO_OK)
+        rc = run_sql(store, "BEGIN IMMEDIATE", err);
+    if (rc != BENTO_OK)
+        return rc;
+    rc = commit_locked(store, c, err);
+    if (rc == BENTO_OK)
+        rc = bento_fs_sync_folder(parent, err);
+    if (rc == BENTO_OK)
+        rc = run_sql(store, "COMMIT", err);
+    if (rc != BENTO_OK)
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return rc;
 }
 
@@ -314,33 +349,23 @@ bento_rc bento_store_commit(struct bento_store *store,
                             char **ret_path,
                             struct bento_error *err)
 {
-    char parent[PATH_MAX];
     char target[PATH_MAX];
     json_t *about = bento_json_read(bento_str_of(metadata_json), err);
-    const char *name = bento_json_text(about, "name", "");
-    const char *version = bento_json_text(about, "version", "");
+    struct commit c = { .folder = folder,
+                        .target = target,
+                        .name = bento_json_text(about, "name", ""),
+                        .version = bento_json_text(about, "version", ""),
+                        .metadata_json = metadata_json,
+                        .labels_json = labels_json };
+    bento_rc rc;
 
-    if (!*name || !*version || strchr(name, '/') || strchr(version, '/') ||
-        name[0] == '.' || strcmp(version, "..") == 0 || strcmp(version, ".") == 0) {
-        json_decref(about);
-        return bento_fail(err, BENTO_EINVAL,
-                          "metadata names no service and version fit for a folder");
-    }
-    (void)snprintf(parent, sizeof parent, "%s/repository/%.300s", store->home, name);
-    (void)snprintf(target, sizeof target, "%.3000s/%.300s", parent, version);
-    bento_rc rc = bento_fs_make_folders(parent, err);
-    if (rc == BENTO_OK)
-        rc = bento_fs_sync_tree(folder, err);
-    if (rc == BENTO_OK)
-        rc = run_sql(store, "BEGIN IMMEDIATE", err);
-    if (rc == BENTO_OK) {
-        rc = commit_locked(store, folder, target, about, metadata_json, labels_json, err);
-        if (rc == BENTO_OK)
-            rc = bento_fs_sync_folder(parent, err);
-        if (rc == BENTO_OK)
-            rc = run_sql(store, "COMMIT", err);
-        if (rc != BENTO_OK)
-            (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (fit_for_folder(c.name, c.version)) {
+        (void)snprintf(target, sizeof target, "%s/repository/%.300s/%.300s", store->home,
+                       c.name, c.version);
+        rc = commit_whole(store, &c, err);
+    } else {
+        rc = bento_fail(err, BENTO_EINVAL,
+                        "metadata names no service and version fit for a folder");
     }
     json_decref(about);
     if (rc != BENTO_OK)
