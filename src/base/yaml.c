@@ -34,9 +34,10 @@ static bool one_of(struct bento_str s, const char *const *words)
 static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
 static const char *const trues[] = { "true", "True", "TRUE", NULL };
 static const char *const falses[] = { "false", "False", "FALSE", NULL };
-/* Text in YAML 1.2, true and false to a reader of 1.1. */
-static const char *const words_1_1[] = { "yes", "Yes", "YES", "no",  "No",  "NO", "on",
-                                         "On",  "ON",  "off", "Off", "OFF", NULL };
+/* Text in YAML 1.2, something else to a reader of 1.1. */
+static const char *const words_1_1[] = { "yes", "Yes", "YES", "no", "No",
+                                         "NO",  "on",  "On",  "ON", "off",
+                                         "Off", "OFF", "<<",  "=",  NULL };
 
 static bool looks_numeric(struct bento_str s)
 {
@@ -260,17 +261,20 @@ static int append(void *arg, unsigned char *p, size_t n)
     return to->rc == BENTO_OK;
 }
 
-/* Numbers of YAML that JSON does not have: 0x10, 0o7, 1_000, 12:30. */
+/* Numbers of YAML that JSON does not have: 0x10, 0o7, 1_000, 1_0E2, 12:30, .inf. */
 static bool foreign_number(struct bento_str s)
 {
     size_t sign = s.n && (s.p[0] == '-' || s.p[0] == '+');
 
     if (!looks_numeric(s))
         return false;
+    struct bento_str rest = bento_str_from(s.p + sign, s.n - sign);
+    if (bento_str_ieq(rest, BENTO_STR(".inf")) || bento_str_ieq(rest, BENTO_STR(".nan")))
+        return true;
     if (s.n > sign + 2 && s.p[sign] == '0' && strchr("xXoObB", s.p[sign + 1]))
         return true;
     for (size_t i = sign; i < s.n; i++)
-        if (!s.p[i] || !strchr("0123456789_:.", s.p[i]))
+        if (!s.p[i] || !strchr("0123456789_:.eE+-", s.p[i]))
             return false;
     return memchr(s.p, '_', s.n) || memchr(s.p, ':', s.n);
 }

@@ -97,8 +97,13 @@ static bento_rc open_database(struct bento_store *store, struct bento_error *err
     (void)sqlite3_busy_timeout(store->db, BUSY_MS);
     if (store->read_only)
         return BENTO_OK;
-    bento_rc rc = run_sql(
-        store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;", err);
+    /* WAL lets readers and a writer pass each other. A database that 0.13 made is
+     * switched when nobody holds it; SQLite does not wait for that, and either mode is
+     * safe. */
+    int wal = sqlite3_exec(store->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+    bento_rc rc = wal == SQLITE_OK || wal == SQLITE_BUSY
+                      ? run_sql(store, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE;", err)
+                      : store_sql_fail(store, err, "cannot write");
     if (rc == BENTO_OK)
         rc = run_sql(store, schema, err);
     return rc == BENTO_OK ? run_sql(store, "COMMIT;", err) : rc;

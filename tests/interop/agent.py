@@ -1,7 +1,8 @@
 """Runs inside an environment with either BentoML: `python agent.py WHAT RESULT ARGUMENT`, JSON in and out.
 
-save: [[service, version, labels], …] -> {service: path}    load: [path, …] -> what each bundle turned into
+save: [[service, version, labels], …] -> [path, …]; a service may be module.Class    load: [path, …] -> what each bundle turned into
 cli: [[word, …], …] -> [exit, stdout] of each, real one only    yaml: [path, …] -> documents, read by ruamel, real one only
+hold: [read or write, seconds]: keeps the database locked that long, "held" on stdout once it is, real one only
 """
 import json
 import os
@@ -12,14 +13,15 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
 def save(specs):
-    import services
+    import importlib
 
-    paths = {}
+    paths = []
     for name, version, labels in specs:
-        service = services.build(name)
+        module, _, name = name.rpartition(".")
+        service = importlib.import_module(module or "services").build(name)
         if version:
             service.set_version(version)
-        paths[name] = service.save(labels=labels) if labels else service.save()
+        paths.append(service.save(labels=labels) if labels else service.save())
     return paths
 
 
@@ -65,6 +67,8 @@ def cli(commands):
     results = []
     for words in commands:
         done = CliRunner(mix_stderr=False).invoke(create_bentoml_cli(), words)
+        if done.exit_code:
+            print(words, done.stderr, "".join(traceback.format_exception(*done.exc_info)) if done.exc_info else "", flush=True)
         results.append([done.exit_code, done.stdout])
     return results
 
@@ -79,11 +83,33 @@ def yaml(paths):
     return results
 
 
+def hold(argument):
+    import time
+
+    from bentoml.configuration.containers import BentoMLContainer
+    from bentoml.yatai.db import DB
+
+    kind, seconds = argument
+    database = DB(BentoMLContainer.yatai_database_url.get())
+    with database.engine.connect() as connection:
+        if kind == "write":
+            transaction = connection.begin()
+            connection.execute("UPDATE bentos SET deleted = deleted")
+        else:
+            rows = connection.execute("SELECT a.id FROM bentos a, bentos b, bentos c, bentos d").cursor
+            rows.fetchone()
+        print("held", flush=True)
+        time.sleep(seconds)
+        if kind == "write":
+            transaction.commit()
+    return time.time()
+
+
 def plain(value):
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 if __name__ == "__main__":
-    result = {"save": save, "load": load, "cli": cli, "yaml": yaml}[sys.argv[1]](json.loads(sys.argv[3]))
+    result = {"save": save, "load": load, "cli": cli, "yaml": yaml, "hold": hold}[sys.argv[1]](json.loads(sys.argv[3]))
     with open(sys.argv[2], "w") as out:
         json.dump(result, out, default=plain)

@@ -86,6 +86,7 @@ class Side:
     def finish(self, started):
         process, result = started
         out = process.communicate(timeout=120)[0]
+        print(out)  # for the report of a failure
         assert process.returncode == 0, out
         return json.loads(pathlib.Path(result).read_text())
 

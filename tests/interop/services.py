@@ -153,6 +153,7 @@ def build(name):
 
 
 ANSWERS = {
+    "Inferred": [8.0],
     "Portable": [[1, "line one\nline two\n"], [[2, "é"], "line one\nline two\n"]],
     "Everything": [["setosa", "versicolor", "virginica"], [20, 30], "a (noted)"],
     "Versioned": ["1.4.v1", "Versioned:1.4.v1"],

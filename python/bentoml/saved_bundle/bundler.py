@@ -219,9 +219,13 @@ def save_to_repository(bento_service: Any, version: Optional[str] = None, labels
     _check(bento_service, version)
     if labels is not None and not all(isinstance(k, str) and isinstance(v, str) for k, v in dict(labels).items()):
         raise BentoMLException("labels must be a dict of str to str")
-    if _core.exists(bento_service.name, bento_service.version, home):
+    try:
+        taken = _core.exists(bento_service.name, bento_service.version, home)
+        folder = None if taken else _core.scratch(home)
+    except _core.Error as e:
+        raise BentoMLException(str(e)) from e
+    if folder is None:
         raise BentoMLException("BentoService bundle %s:%s already registered in repository. Reset BentoService version with BentoService#set_version or bypass BentoML's model registry feature with BentoService#save_to_dir" % (bento_service.name, bento_service.version))
-    folder = _core.scratch(home)
     try:
         document = write_bundle(bento_service, folder)
         path = _core.commit(folder, json.dumps(metadata_document(document)), json.dumps(dict(labels or {})), home)

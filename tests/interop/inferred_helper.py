@@ -1,0 +1,5 @@
+"""Must travel in the bundle."""
+
+
+def twice(value):
+    return 2 * value
