@@ -96,7 +96,7 @@ static inline struct server *fixture_open(const struct bento_serve_options *opti
 }
 
 /* Everything was answered: nothing may be left over. */
-static void fixture_close(struct server *server)
+static inline void fixture_close(struct server *server)
 {
     struct bento_error err = BENTO_ERROR_INIT;
 
@@ -254,11 +254,11 @@ static bool client_body(struct client *client, const char *p, size_t n)
 }
 
 /* A whole request. */
-static void ask(struct client *client,
-                struct server *server,
-                enum bento_http_method method,
-                const char *path,
-                const char *body)
+static inline void ask(struct client *client,
+                       struct server *server,
+                       enum bento_http_method method,
+                       const char *path,
+                       const char *body)
 {
     struct bento_http_head head = head_of(method, path);
     size_t n = strlen(body);
