@@ -463,19 +463,19 @@ TEST(a_reader_that_is_slow)
     struct socket s;
     bool wrong = false;
 
-    server->waits.limit_ns[PHASE_WRITE] = 250 * MS;
+    server->waits.limit_ns[PHASE_WRITE] = 200 * MS;
     dial_with(&s, 65536);
-    say(&s, POST("/plain", 8, "b8000000") GET("/healthz"));
-    while (s.in.n < 7000000 && !s.eof && !s.reset && bento_now_ns() - start < LIMIT_NS) {
-        s.max = s.in.n + 400000;
+    say(&s, POST("/plain", 9, "b24000000") GET("/healthz"));
+    while (s.in.n < 23000000 && !s.eof && !s.reset && bento_now_ns() - start < LIMIT_NS) {
+        s.max = s.in.n + 1000000;
         take(&s);
         turns(server, 20);
     }
     s.max = 0;
-    UNTIL(server, (take(&s), s.in.n > 8000000) && occurrences(&s, OK_LINE) == 2);
-    CHECK(bento_now_ns() - start > 250 * MS);
+    UNTIL(server, (take(&s), s.in.n > 24000000) && occurrences(&s, OK_LINE) == 2);
+    CHECK(bento_now_ns() - start > 200 * MS);
     const char *body = strstr(bento_buf_z(&s.in), "\r\n\r\n");
-    for (size_t i = 0; body && i < 8000000; i++)
+    for (size_t i = 0; body && i < 24000000; i++)
         wrong = wrong || body[4 + i] != fake_pattern(i);
     CHECK(body && !wrong);
     hang_up(&s);
