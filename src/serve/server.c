@@ -293,13 +293,11 @@ static bento_rc start_listening(struct server *server, struct bento_error *err)
     return BENTO_OK;
 }
 
+/* What cannot fail comes first: after a failure all of these handles are closed. */
 static bento_rc start_handles(struct server *server, struct bento_error *err)
 {
     static const int numbers[2] = { SIGTERM, SIGINT };
-    bento_rc rc = bento_alarm_init(&server->alarm, &server->loop, on_alarm, server, err);
 
-    if (rc != BENTO_OK)
-        return rc;
     for (int i = 0; i < 2; i++) {
         (void)uv_signal_init(&server->loop, &server->signals[i]);
         server->signals[i].data = server;
@@ -311,7 +309,7 @@ static bento_rc start_handles(struct server *server, struct bento_error *err)
     (void)uv_check_init(&server->loop, &server->pump);
     server->pump.data = server;
     (void)uv_check_start(&server->pump, on_pump);
-    return BENTO_OK;
+    return bento_alarm_init(&server->alarm, &server->loop, on_alarm, server, err);
 }
 
 static int64_t default_to(int64_t value, int64_t fallback)
