@@ -234,7 +234,10 @@ TEST(not_retried_when_started)
 {
     struct client client;
     uint64_t lost = server->metrics.requests_lost;
+    struct bento_pool_stats before;
+    struct bento_pool_stats after;
 
+    bento_pool_stats(server->pool, &before);
     ask(&client, server, BENTO_HTTP_POST, "/plain", "s");
     UNTIL(server, client.last);
     CHECK(client.with_id);
@@ -242,6 +245,8 @@ TEST(not_retried_when_started)
     CHECK_INT(server->metrics.requests_lost, lost + 1);
     CHECK(counted(&server->metrics.call_total, "plain", 503) > 0);
     UNTIL(server, bento_pool_idle(server->pool) == 1);
+    bento_pool_stats(server->pool, &after);
+    CHECK_INT(after.jobs, before.jobs + 1); /* user code saw it once */
 }
 
 TEST(lost_after_its_client)
