@@ -22,4 +22,11 @@ bento_layer(serve USES bento_runtime bento_store bento_core bento_proto bento_lo
 
 add_library(bento INTERFACE)
 target_link_libraries(bento INTERFACE bento_serve bento_runtime bento_store bento_core bento_proto bento_loop bento_os bento_base)
-file(GLOB BENTO_CLI_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)
+
+# The commands, without the table of them: main.c has the binary's, each test its own.
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)
+list(FILTER cli_sources EXCLUDE REGEX "/main\\.c$")
+add_library(bento_cli STATIC ${cli_sources})
+target_link_libraries(bento_cli PRIVATE bento_flags PUBLIC bento)
+target_compile_definitions(bento_cli PRIVATE BENTO_VERSION="${PROJECT_VERSION}")
+set(BENTO_CLI_SOURCES ${CMAKE_SOURCE_DIR}/src/cli/main.c $<TARGET_OBJECTS:bento_cli>)

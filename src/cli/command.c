@@ -54,6 +54,7 @@ static void wrap(FILE *to, const char *text, size_t at, size_t indent)
             (void)fprintf(to, "\n%*s", *text == '\n' ? 0 : (int)indent, "");
             at = indent;
             first = true;
+            text += strspn(text, " "); /* a paragraph's own indent is ours already */
         }
     }
     (void)fputc('\n', to);
@@ -246,6 +247,31 @@ static int set_value(struct call *call, int i, const char *value)
     return 0;
 }
 
+static bool is_among(const char *value, const char *const words[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bento_str_ieq(bento_str_of(value), bento_str_of(words[i])))
+            return true;
+    return false;
+}
+
+/* The words that click takes for a flag's environment variable. */
+static int set_flag(struct call *call, int i, const char *value)
+{
+    static const char *const on[] = { "1", "true", "t", "yes", "y", "on" };
+    static const char *const off[] = { "0", "false", "f", "no", "n", "off" };
+
+    if (is_among(value, on, sizeof on / sizeof on[0]))
+        call->values[i] = "1";
+    else if (is_among(value, off, sizeof off / sizeof off[0]))
+        call->values[i] = "0";
+    else
+        return command_usage(call->command,
+                             "Invalid value for '--%s': '%s' is not a valid boolean.",
+                             call->command->options[i].name, value);
+    return 0;
+}
+
 static int apply_environment(struct call *call)
 {
     for (int i = 0; call->command->options && call->command->options[i].name; i++) {
@@ -253,15 +279,8 @@ static int apply_environment(struct call *call)
         const char *value = o->env && !call->values[i] ? getenv(o->env) : NULL;
         if (!value || !*value)
             continue;
-        if (o->kind == OPTION_FLAG) {
-            struct bento_str s = bento_str_of(value);
-            call->values[i] =
-                bento_str_ieq(s, BENTO_STR("true")) || bento_str_eq(s, BENTO_STR("1"))
-                    ? "1"
-                    : "0";
-            continue;
-        }
-        int rc = set_value(call, i, value);
+        int rc =
+            o->kind == OPTION_FLAG ? set_flag(call, i, value) : set_value(call, i, value);
         if (rc)
             return rc;
     }
@@ -309,73 +328,132 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
+/* The option that `name` probably means: it begins so, or differs in two letters at
+ * most; the nearest. */
+static const char *nearest(const struct command *c, const char *name)
+{
+    const struct option *const lists[2] = { c->options, common_options };
+    const char *best = NULL;
+    size_t least = 3;
+
+    for (int i = 0; i < 2; i++)
+        for (const struct option *o = lists[i]; o && o->name; o++) {
+            size_t far = distance(name, o->name);
+            if (*name && far > 2 && strncmp(o->name, name, strlen(name)) == 0)
+                far = 2;
+            if (o->hidden || far >= least)
+                continue;
+            best = o->name;
+            least = far;
+        }
+    return best;
+}
+
 static int unknown_option(const struct command *c, struct bento_str word)
 {
     char text[80];
-    const char *near = NULL;
 
     (void)snprintf(text, sizeof text, "%.*s", (int)(word.n < 70 ? word.n : 70), word.p);
-    for (const struct option *o = c->options; o && o->name; o++)
-        if (!o->hidden && text[0] == '-' && text[1] == '-' &&
-            distance(text + 2, o->name) <= 2)
-            near = o->name;
+    const char *near = text[0] == '-' && text[1] == '-' ? nearest(c, text + 2) : NULL;
     if (near)
         return command_usage(c, "No such option: %s Did you mean --%s?", text, near);
     return command_usage(c, "No such option: %s", text);
 }
 
-/* The option `word` names: its index, -2 for a common one that was handled, -1 for none.
- */
-static int find_option(struct call *call, struct bento_str word, bool *ret_help)
+#define COMMON (-2)
+
+/* The option that `name` names: its index, COMMON with the name in *ret_common, -1 for
+ * none. */
+static int
+find_option(const struct command *c, struct bento_str name, const char **ret_common)
 {
-    for (int i = 0; call->command->options && call->command->options[i].name; i++)
-        if (spelled(&call->command->options[i], word))
+    for (int i = 0; c->options && c->options[i].name; i++)
+        if (spelled(&c->options[i], name))
             return i;
-    for (const struct option *o = common_options; o->name; o++) {
-        if (!spelled(o, word))
-            continue;
-        if (strcmp(o->name, "help") == 0)
-            *ret_help = true;
-        call->quiet = call->quiet || strcmp(o->name, "quiet") == 0;
-        call->verbose = call->verbose || strcmp(o->name, "verbose") == 0;
-        return -2;
-    }
+    for (const struct option *o = common_options; o->name; o++)
+        if (spelled(o, name)) {
+            *ret_common = o->name;
+            return COMMON;
+        }
     return -1;
+}
+
+/* A word that begins with '-', in its parts. */
+struct word {
+    struct bento_str name;
+    const char *value;  /* "--name=value", "-nvalue"; NULL: none within the word */
+    const char *common; /* of COMMON */
+    int option;         /* index, COMMON or -1 */
+};
+
+static struct word split_word(const struct command *c, const char *text)
+{
+    struct word word = { .name = bento_str_of(text) };
+    const char *equals = text[1] == '-' ? strchr(text, '=') : NULL;
+
+    if (equals) {
+        word.name.n = (size_t)(equals - text);
+        word.value = equals + 1;
+    }
+    word.option = find_option(c, word.name, &word.common);
+    if (word.option != -1 || text[1] == '-' || word.name.n <= 2)
+        return word;
+    int i = find_option(c, bento_str_from(text, 2), &word.common);
+    if (i >= 0 && c->options[i].kind != OPTION_FLAG && c->options[i].kind != OPTION_OFF) {
+        word.name.n = 2;
+        word.value = text + 2;
+        word.option = i;
+    }
+    return word;
+}
+
+static void take_common(struct call *call, const char *name, bool *ret_help)
+{
+    *ret_help = *ret_help || strcmp(name, "help") == 0;
+    call->quiet = call->quiet || strcmp(name, "quiet") == 0;
+    call->verbose = call->verbose || strcmp(name, "verbose") == 0;
+}
+
+static void take_flag(struct call *call, int i)
+{
+    const struct option *o = &call->command->options[i];
+
+    call->values[i] = "1";
+    if (o->kind == OPTION_OFF) {
+        int target = option_index(call->command, o->pair);
+        if (target >= 0)
+            call->values[target] = "0";
+    }
 }
 
 /* Takes the option at argv[*at]; 0 or an exit status. */
 static int take_option(struct call *call, int argc, char **argv, int *at, bool *ret_help)
 {
-    struct bento_str word = bento_str_of(argv[*at]);
-    const char *equals = word.p[1] == '-' ? memchr(word.p, '=', word.n) : NULL;
-    struct bento_str name =
-        equals ? bento_str_from(word.p, (size_t)(equals - word.p)) : word;
-    int i = find_option(call, name, ret_help);
+    struct word word = split_word(call->command, argv[*at]);
 
-    if (i == -2)
-        return 0;
-    if (i < 0)
-        return unknown_option(call->command, name);
-    const struct option *o = &call->command->options[i];
-    if (o->kind == OPTION_FLAG || o->kind == OPTION_OFF) {
-        if (equals)
-            return command_usage(call->command, "Option '--%s' does not take a value.",
-                                 o->name);
-        int target = o->kind == OPTION_OFF ? option_index(call->command, o->pair) : i;
-        if (target >= 0)
-            call->values[target] = o->kind == OPTION_OFF ? "0" : "1";
-        call->values[i] = "1";
-        if (o->kind == OPTION_OFF && target == i)
-            call->values[i] = "0";
+    if (word.option == -1)
+        return unknown_option(call->command, word.name);
+    const struct option *o =
+        word.option == COMMON ? NULL : &call->command->options[word.option];
+    bool flag = !o || o->kind == OPTION_FLAG || o->kind == OPTION_OFF;
+    if (flag && word.value)
+        return command_usage(call->command, "Option '--%s' does not take a value.",
+                             o ? o->name : word.common);
+    if (!o) {
+        take_common(call, word.common, ret_help);
         return 0;
     }
-    if (equals)
-        return set_value(call, i, equals + 1);
+    if (flag) {
+        take_flag(call, word.option);
+        return 0;
+    }
+    if (word.value)
+        return set_value(call, word.option, word.value);
     if (*at + 1 >= argc)
         return command_usage(call->command, "Option '--%s' requires an argument.",
                              o->name);
     (*at)++;
-    return set_value(call, i, argv[*at]);
+    return set_value(call, word.option, argv[*at]);
 }
 
 static int count_names(const struct command *c)
@@ -394,20 +472,10 @@ static int parse(struct call *call, int argc, char **argv, bool *ret_help)
 
     for (int at = 0; at < argc; at++) {
         bool option = argv[at][0] == '-' && argv[at][1] && !words_only;
-        if (call->command->keep_rest && call->argument_count >= names) {
-            bool ignored = false;
-            if (strcmp(argv[at], "--help") == 0) {
-                *ret_help = true;
-                return 0;
-            }
-            if (option && find_option(call, bento_str_of(argv[at]), &ignored) == -1) {
-                call->rest[call->rest_count++] = argv[at];
-                continue;
-            }
-            if (!option) {
-                call->rest[call->rest_count++] = argv[at];
-                continue;
-            }
+        if (call->command->keep_rest && call->argument_count >= names &&
+            (!option || split_word(call->command, argv[at]).option == -1)) {
+            call->rest[call->rest_count++] = argv[at];
+            continue;
         }
         if (option && strcmp(argv[at], "--") == 0) {
             words_only = true;

@@ -110,6 +110,22 @@ static bool confirmed(const char *name, const char *version)
     return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
+/* Whether an earlier target is the one at `tag`: lists may name a bundle twice. */
+static bool named_before(const struct targets *targets, const char *tag)
+{
+    size_t n = strlen(tag) + 1;
+
+    n += strlen(tag + n) + 1;
+    for (const char *at = targets->tags.p; at < tag;) {
+        size_t size = strlen(at) + 1;
+        size += strlen(at + size) + 1;
+        if (size == n && memcmp(at, tag, n) == 0)
+            return true;
+        at += size;
+    }
+    return false;
+}
+
 static int delete_all(struct bento_store *store,
                       const struct call *call,
                       const struct targets *targets)
@@ -124,9 +140,10 @@ static int delete_all(struct bento_store *store,
         at = version + strlen(version) + 1;
         if (!call_flag(call, "yes", false) && !confirmed(name, version))
             return 1;
-        if (bento_store_delete(store, name, version, &err) == BENTO_OK)
+        bento_rc rc = bento_store_delete(store, name, version, &err);
+        if (rc == BENTO_OK)
             command_note(call, "Deleted %s:%s", name, version);
-        else
+        else if (rc != BENTO_ENOTFOUND || !named_before(targets, name))
             status = command_fail(call, &err);
     }
     return status;

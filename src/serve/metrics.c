@@ -32,6 +32,14 @@ void metrics_release(struct metrics *metrics)
     *metrics = (struct metrics){ 0 };
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Addresses first: they are the same nearly always. Texts decide before a series is made,
+ * because the compiler may keep one constant at two addresses and a page with one label
+ * set twice is invalid. */
 static struct series *
 find_series(struct family *family, const char *endpoint, int code, const char *label)
 {
@@ -40,6 +48,22 @@ find_series(struct family *family, const char *endpoint, int code, const char *l
         if (s->endpoint == endpoint && s->code == code && s->label == label)
             return s;
     }
+    for (size_t i = 0; i < family->count; i++) {
+        struct series *s = &family->series[i];
+        if (s->code == code && same_text(s->endpoint, endpoint) &&
+            same_text(s->label, label))
+            return s;
+    }
+    return NULL;
+}
+
+static struct series *
+need_series(struct family *family, const char *endpoint, int code, const char *label)
+{
+    struct series *s = find_series(family, endpoint, code, label);
+
+    if (s)
+        return s;
     if (family->count == family->cap) {
         size_t cap = family->cap ? family->cap * 2 : 8;
         struct series *grown =
@@ -49,7 +73,7 @@ find_series(struct family *family, const char *endpoint, int code, const char *l
         family->series = grown;
         family->cap = cap;
     }
-    struct series *s = &family->series[family->count++];
+    s = &family->series[family->count++];
     *s = (struct series){ .endpoint = endpoint, .code = code, .label = label };
     return s;
 }
@@ -60,7 +84,7 @@ void metrics_add(struct family *family,
                  const char *label,
                  double value)
 {
-    struct series *s = find_series(family, endpoint, code, label);
+    struct series *s = need_series(family, endpoint, code, label);
 
     if (s)
         s->value += value;
@@ -69,7 +93,7 @@ void metrics_add(struct family *family,
 void metrics_observe(
     struct family *family, const char *endpoint, int code, double value, double observed)
 {
-    struct series *s = find_series(family, endpoint, code, NULL);
+    struct series *s = need_series(family, endpoint, code, NULL);
     int bucket = 0;
 
     if (!s)
@@ -110,15 +134,27 @@ static void begin_family(const struct writer *w, const char *help, const char *t
                    type);
 }
 
+/* The text form knows three escapes; JSON's others would be errors in it. */
+static void add_escaped(struct bento_buf *to, const char *value)
+{
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\')
+            bento_buf_addc(to, '\\');
+        if (*value == '\n')
+            bento_buf_adds(to, "\\n");
+        else
+            bento_buf_addc(to, *value);
+    }
+}
+
 static void
 add_label(struct bento_buf *to, bool *first, const char *key, const char *value)
 {
     bento_buf_adds(to, *first ? "" : ",");
     *first = false;
-    bento_buf_addf(to, "%s=", key);
-    bento_buf_addjson(
-        to,
-        bento_str_of(value)); /* the escapes of the text form are a subset of JSON's */
+    bento_buf_addf(to, "%s=\"", key);
+    add_escaped(to, value);
+    bento_buf_addc(to, '"');
 }
 
 static void begin_sample(const struct writer *w,
@@ -134,8 +170,8 @@ static void begin_sample(const struct writer *w,
                    w->name, suffix);
     if (w->slash) {
         bento_buf_adds(w->to, "endpoint=\"/");
-        bento_buf_adds(w->to, s->endpoint);
-        bento_buf_adds(w->to, "\"");
+        add_escaped(w->to, s->endpoint);
+        bento_buf_addc(w->to, '"');
         first = false;
     } else {
         add_label(w->to, &first, "endpoint", s->endpoint);

@@ -16,9 +16,9 @@ struct histogram {
 };
 
 struct series {
-    const char *endpoint; /* constant text */
+    const char *endpoint; /* text that outlives the metrics */
     int code;             /* HTTP status; 0 where the family has none */
-    const char *label;    /* method or exception class, constant text; NULL: none */
+    const char *label;    /* method or exception class, likewise; NULL: none */
     double value;
     struct histogram histogram;
 };

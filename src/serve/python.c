@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -15,6 +16,14 @@ void bento_serve_free_text(char *text)
     bento_free(text);
 }
 
+/* access(2) alone would take a folder for a program. */
+static bool is_program(const char *path)
+{
+    struct stat about;
+
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode) && access(path, X_OK) == 0;
+}
+
 static bool on_path(const char *name, char to[PATH_MAX])
 {
     struct bento_str rest = bento_str_of(getenv("PATH"));
@@ -22,7 +31,7 @@ static bool on_path(const char *name, char to[PATH_MAX])
 
     while (bento_str_next(&rest, ':', &folder)) {
         (void)snprintf(to, PATH_MAX, "%.*s/%s", BENTO_STR_ARG(folder), name);
-        if (folder.n && access(to, X_OK) == 0)
+        if (folder.n && is_program(to))
             return true;
     }
     return false;
@@ -41,7 +50,7 @@ static bool beside_us(char to[PATH_MAX])
         return false;
     *slash = '\0';
     (void)snprintf(to, PATH_MAX, "%s/python3", self);
-    return access(to, X_OK) == 0;
+    return is_program(to);
 }
 
 bento_rc bento_python_find(const char *python, char **ret_path, struct bento_error *err)
@@ -51,7 +60,7 @@ bento_rc bento_python_find(const char *python, char **ret_path, struct bento_err
     bool found;
 
     if (wanted && *wanted) {
-        found = strchr(wanted, '/') ? access(wanted, X_OK) == 0 : on_path(wanted, path);
+        found = strchr(wanted, '/') ? is_program(wanted) : on_path(wanted, path);
         if (found && strchr(wanted, '/'))
             (void)snprintf(path, sizeof path, "%s", wanted);
         if (!found) {

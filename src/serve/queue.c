@@ -329,7 +329,7 @@ static size_t split_headers(struct bento_str lines,
         bool skip = false;
         if (line.n && line.p[line.n - 1] == '\r')
             line.n--;
-        if (!bento_str_next(&line, ':', &name))
+        if (!bento_str_next(&line, ':', &name) || !line.p)
             continue;
         struct bento_str value = bento_str_trim(line);
         if (bento_str_ieq(name, BENTO_STR("content-type"))) {

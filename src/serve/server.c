@@ -293,13 +293,11 @@ static bento_rc start_listening(struct server *server, struct bento_error *err)
     return BENTO_OK;
 }
 
+/* What cannot fail comes first: after a failure all of these handles are closed. */
 static bento_rc start_handles(struct server *server, struct bento_error *err)
 {
     static const int numbers[2] = { SIGTERM, SIGINT };
-    bento_rc rc = bento_alarm_init(&server->alarm, &server->loop, on_alarm, server, err);
 
-    if (rc != BENTO_OK)
-        return rc;
     for (int i = 0; i < 2; i++) {
         (void)uv_signal_init(&server->loop, &server->signals[i]);
         server->signals[i].data = server;
@@ -311,7 +309,7 @@ static bento_rc start_handles(struct server *server, struct bento_error *err)
     (void)uv_check_init(&server->loop, &server->pump);
     server->pump.data = server;
     (void)uv_check_start(&server->pump, on_pump);
-    return BENTO_OK;
+    return bento_alarm_init(&server->alarm, &server->loop, on_alarm, server, err);
 }
 
 static int64_t default_to(int64_t value, int64_t fallback)
@@ -404,13 +402,9 @@ static bento_rc start(struct server *server, struct bento_error *err)
     return rc;
 }
 
-bento_rc bento_serve(const struct bento_serve_options *options, struct bento_error *err)
+/* What can be set up without the loop. */
+static bento_rc prepare(struct server *server, struct bento_error *err)
 {
-    struct server *server = bento_calloc(1, sizeof *server);
-
-    if (!server)
-        return bento_fail(err, BENTO_ENOMEM, "out of memory");
-    server->options = *options;
     fill_defaults(server);
     (void)server_now(server);
     bento_buf_init(&server->head, 256u << 10);
@@ -420,21 +414,51 @@ bento_rc bento_serve(const struct bento_serve_options *options, struct bento_err
     bento_rc rc = service_load(&server->options, &server->service, err);
     if (rc == BENTO_OK)
         rc = make_queues(server, err);
-    if (rc != BENTO_OK || uv_loop_init(&server->loop) != 0) {
+    if (rc == BENTO_OK && uv_loop_init(&server->loop) != 0)
+        rc = bento_fail(err, BENTO_EIO, "cannot make an event loop");
+    return rc;
+}
+
+bento_rc server_open(const struct bento_serve_options *options,
+                     struct server **ret,
+                     struct bento_error *err)
+{
+    struct server *server = bento_calloc(1, sizeof *server);
+
+    if (!server)
+        return bento_fail(err, BENTO_ENOMEM, "out of memory");
+    server->options = *options;
+    bento_rc rc = prepare(server, err);
+    if (rc != BENTO_OK) {
         release(server);
-        return rc != BENTO_OK ? rc
-                              : bento_fail(err, BENTO_EIO, "cannot make an event loop");
+        return rc;
     }
     metrics_init(&server->metrics, server->service.name, server->service.version);
     (void)signal(SIGPIPE, SIG_IGN);
     rc = start(server, err);
+    if (rc != BENTO_OK) {
+        (void)server_run(server, NULL);
+        return rc;
+    }
+    *ret = server;
+    return BENTO_OK;
+}
+
+bento_rc server_run(struct server *server, struct bento_error *err)
+{
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);
-    if (rc == BENTO_OK && server->failure.code != BENTO_OK) {
-        rc = server->failure.code;
-        if (err)
-            *err = server->failure;
-    }
+    bento_rc rc = server->failure.code;
+    if (rc != BENTO_OK && err)
+        *err = server->failure;
     release(server);
     return rc;
+}
+
+bento_rc bento_serve(const struct bento_serve_options *options, struct bento_error *err)
+{
+    struct server *server;
+    bento_rc rc = server_open(options, &server, err);
+
+    return rc == BENTO_OK ? server_run(server, err) : rc;
 }

@@ -86,9 +86,14 @@ uint32_t conn_returning(const struct server *server,
 int route_request(struct exchange *x, const struct bento_http_head *head);
 
 /* server.c */
+/* Listens and starts the workers; the loop is the caller's to run until server_run. */
+bento_rc server_open(const struct bento_serve_options *options,
+                     struct server **ret,
+                     struct bento_error *err);
+/* Runs the loop until the server has stopped, then frees it. */
+bento_rc server_run(struct server *server, struct bento_error *err);
 void server_drain(struct server *server);
-/* Metric label of the method of an API request; one text per value, because series
- * compare addresses. */
+/* Metric label of the method of an API request. */
 const char *server_method(const struct exchange *x);
 /* Reads the clock for the event at hand: bytes read or written, an answer, a decision.
  * What follows from it uses server->now_ns. */

@@ -1,20 +1,19 @@
 /* Loading the served bundle; see service.h. */
 #include "serve/service.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "bento/store.h"
+#include "os/fs.h"
 
 #define DOCS_MAX          (16u << 20)
 #define MAX_BATCH_DEFAULT 4000
 #define MAX_BATCH_LIMIT   8192 /* entries of one job frame */
 #define LATENCY_DEFAULT   20000
+#define LATENCY_LIMIT     86400000 /* ms, as on the command line */
 #define BODY_DEFAULT      20971520u
 
 static int64_t pick(int64_t override, const json_t *value, int64_t fallback)
@@ -49,7 +48,7 @@ static bento_rc read_api(const struct bento_serve_options *options,
         .input_type = type,
         .batch = json_is_true(json_object_get(item, "batch")),
         .max_batch = (uint32_t)(batch > MAX_BATCH_LIMIT ? MAX_BATCH_LIMIT : batch),
-        .max_latency_ns = latency * 1000000,
+        .max_latency_ns = (latency > LATENCY_LIMIT ? LATENCY_LIMIT : latency) * 1000000,
         .body_max = options->max_request_size ? options->max_request_size : BODY_DEFAULT,
         .get = !strstr(type, "File") && !strstr(type, "Image"),
     };
@@ -105,25 +104,14 @@ apply_limits(struct service *service, const char *text, struct bento_error *err)
 static bento_rc read_docs(struct service *service, struct bento_error *err)
 {
     char path[PATH_MAX];
-    ssize_t n = 0;
 
     (void)snprintf(path, sizeof path, "%s/docs.json", service->folder);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) { /* bundles older than 0.8 have none */
-        bento_buf_adds(&service->docs, "{}");
-        return BENTO_OK;
-    }
-    while (fd >= 0) {
-        char *to = bento_buf_reserve(&service->docs, 65536);
-        n = to ? read(fd, to, 65536) : -1;
-        if (n <= 0)
-            break;
-        bento_buf_commit(&service->docs, (size_t)n);
-    }
-    if (fd >= 0)
-        (void)close(fd);
-    if (fd < 0 || n < 0)
-        return bento_fail_os(err, BENTO_EIO, errno, "cannot read '%s'", path);
+    bento_rc rc = bento_fs_read(path, &service->docs, err);
+    if (rc != BENTO_ENOTFOUND)
+        return rc;
+    if (err)
+        *err = (struct bento_error)BENTO_ERROR_INIT;
+    bento_buf_adds(&service->docs, "{}"); /* bundles older than 0.8 have none */
     return BENTO_OK;
 }
 
