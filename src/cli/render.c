@@ -66,7 +66,8 @@ static void add_labels(struct bento_buf *to, const char *labels_json)
     json_t *labels = bento_json_read(bento_str_of(labels_json), NULL);
     json_object_foreach(labels, key, value)
     {
-        bento_buf_addf(to, "%s%s:%s", first ? "" : "\n", key, json_string_value(value));
+        bento_buf_addf(to, "%s%s:%s", first ? "" : "\n", key,
+                       json_is_string(value) ? json_string_value(value) : "");
         first = false;
     }
     json_decref(labels);

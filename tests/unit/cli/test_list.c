@@ -48,7 +48,7 @@ TEST(list)
     CHECK_TAGS("list --ascending-order", "B:1 A:1 A:2");
     CHECK_TAGS("list --limit 1", "A:2");
     CHECK_TAGS("list --limit 1 --offset 1", "A:1");
-    CHECK_TAGS("list --limit=0", "");
+    CHECK_TAGS("list --limit=0", "A:2 A:1 B:1"); /* as if it was not given */
     CHECK_TAGS("list --offset 5", "");
     CHECK_TAGS("list --labels stage=test", "B:1");
     CHECK_TAGS("list --order-by created_at --output wide", "A:2 A:1 B:1");
