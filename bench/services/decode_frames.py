@@ -7,7 +7,7 @@ import time
 import numpy
 import pandas
 from bentoml import _core
-from bentoml.adapters.dataframe_input import build_frame
+from bentoml._pandas import build_frame
 
 ROWS, COLUMNS, TIMES = 1000, 100, 9
 

@@ -81,12 +81,18 @@ struct bento_frame_options {
      * would see them, and the caller converts. */
     const char *const *text_for; /* names; for frames without header "0", "1", … */
     size_t text_count;
+    /* Columns that `dtype` makes floats, named in the same way: integers in them become
+     * FLOAT64, as astype would make them. */
+    const char *const *real_for;
+    size_t real_count;
+    bool all_real;     /* every column is such a one */
     size_t memory_max; /* bytes of decoded memory per body; 0: the default, 1 GiB */
 };
 
-#define BENTO_FRAME_OPTIONS_INIT                                                  \
-    {                                                                             \
-        sizeof(struct bento_frame_options), BENTO_ORIENT_ANY, NULL, 0, NULL, 0, 0 \
+#define BENTO_FRAME_OPTIONS_INIT                                                         \
+    {                                                                                    \
+        sizeof(struct bento_frame_options), BENTO_ORIENT_ANY, NULL, 0, NULL, 0, NULL, 0, \
+            false, 0                                                                     \
     }
 
 struct bento_frames; /* a decoder and the memory of what it decoded */
@@ -116,6 +122,9 @@ bento_rc bento_frame_csv(struct bento_frames *frames,
 /* Whether two frames may share a batch: same columns in the same order, same dtype of
  * each. */
 bool bento_frame_same(const struct bento_frame *a, const struct bento_frame *b);
+/* Same, but INT64 and FLOAT64 agree too as long as the integers are exact as doubles. An
+ * equivalence: frames that agree with one of a batch agree with all. */
+bool bento_frame_same_widened(const struct bento_frame *a, const struct bento_frame *b);
 
 #ifdef __cplusplus
 }

@@ -34,6 +34,7 @@ struct bento_serve_options {
     uint64_t area_size;     /* bytes of requests held at once; 0: 1 GiB */
     bool enable_swagger;
     bool batch_rerun;          /* run a failed merged batch again request by request */
+    bool widen_numbers;        /* integers join floats in a batch and become floats */
     int64_t header_timeout_ms; /* 0: 10 s */
     int64_t body_timeout_ms;   /* without a byte of body; 0: 30 s */
     int64_t idle_timeout_ms;   /* between requests; 0: 75 s */

@@ -10,8 +10,9 @@ import time
 import traceback
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
+from bentoml._pandas import build_frame
 from bentoml.adapters.base_output import MISMATCH
-from bentoml.adapters.dataframe_input import DataframeInput, Refused, build_frame
+from bentoml.adapters.dataframe_input import DataframeInput, Refused
 from bentoml.adapters.dataframe_output import DataframeOutput, frame_to_json, rows_of
 from bentoml.adapters.default_output import DefaultOutput, is_pandas
 from bentoml.adapters.json_output import JsonOutput

@@ -50,8 +50,9 @@ def _load(link: Any, bundle: str) -> Any:
     service = load_from_dir(bundle)
     executors = [Executor(api, link) for api in _ordered(service, bundle)]
     if any(e.frames for e in executors):
-        import numpy  # noqa: F401 (the first request should not pay for the import)
-        import pandas  # noqa: F401
+        from bentoml import _pandas
+
+        _pandas.prepare()
     return service, executors
 
 

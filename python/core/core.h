@@ -27,6 +27,7 @@ PyObject *core_raise(PyObject *error_type, const struct bento_error *err);
 struct decoder {
     PyObject_HEAD struct bento_frames *frames;
     PyObject *error;
+    bool widen; /* integers join floats */
 };
 
 extern PyType_Spec decoder_spec;
@@ -36,11 +37,12 @@ struct decoded {
     const struct bento_frame **frame; /* NULL: refused or left out */
     bento_rc *code;                   /* of the refused ones */
     size_t count;
+    bool widen;
 };
 
-int decoded_init(struct decoded *d, size_t count);
+int decoded_init(struct decoded *d, size_t count, bool widen);
 void decoded_release(struct decoded *d);
-/* (groups, refused): groups is a list of (indices, rows, total, columns, dtype, data),
+/* (groups, refused): groups is a list of (indices, rows, total, names, blocks, width),
  * refused of (index, code name). */
 PyObject *decoded_result(const struct decoded *d);
 

@@ -13,9 +13,10 @@
 
 /* ---- decoded ---- */
 
-int decoded_init(struct decoded *d, size_t count)
+int decoded_init(struct decoded *d, size_t count, bool widen)
 {
     d->count = count;
+    d->widen = widen;
     d->frame = PyMem_Calloc(count + 1, sizeof *d->frame);
     d->code = PyMem_Calloc(count + 1, sizeof *d->code);
     if (d->frame && d->code)
@@ -64,6 +65,16 @@ struct group {
     size_t total; /* rows */
 };
 
+/* The type of a merged column: a float when one of its parts is. Other types are the same
+ * in all parts. */
+static enum bento_dtype merged_dtype(const struct group *g, size_t column)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (g->d->frame[g->index[i]]->column[column].dtype == BENTO_DTYPE_FLOAT64)
+            return BENTO_DTYPE_FLOAT64;
+    return g->d->frame[g->index[0]]->column[column].dtype;
+}
+
 static PyObject *text_cell(const struct bento_column *c, size_t row)
 {
     uint64_t from = c->offsets[row] & ~BENTO_TEXT_MISSING;
@@ -103,13 +114,25 @@ static PyObject *object_column(const struct group *g, size_t column)
     return list;
 }
 
-/* Cells of one column, from row `from` on, one behind the other. */
-static void
-copy_run(const struct bento_column *column, size_t from, size_t rows, char *to)
+/* Cells of one column, from row `from` on, one behind the other, as `dtype`. */
+static void copy_run(const struct bento_column *column,
+                     enum bento_dtype dtype,
+                     size_t from,
+                     size_t rows,
+                     char *to)
 {
     const char *cell = bento_column_cell(column, from);
 
-    if (column->stride == cell_size(column->dtype)) {
+    if (column->dtype != dtype) { /* integers that become floats */
+        for (size_t i = 0; i < rows; i++, cell += column->stride, to += 8) {
+            int64_t integer;
+            memcpy(&integer, cell, sizeof integer);
+            double real = (double)integer;
+            memcpy(to, &real, sizeof real);
+        }
+        return;
+    }
+    if (column->stride == cell_size(dtype)) {
         memcpy(to, cell, rows * column->stride);
         return;
     }
@@ -117,63 +140,119 @@ copy_run(const struct bento_column *column, size_t from, size_t rows, char *to)
         memcpy(to, cell, 8);
 }
 
-/* Columns of a frame into columns that are `height` cells high. A row-major frame is
- * turned a few rows at a time, so that each cache line is written once. */
-static void copy_columns(
-    const struct bento_frame *frame, size_t first, size_t count, size_t height, char *to)
+/* Columns of one merged type, which become one block of a pandas frame. */
+struct block {
+    enum bento_dtype dtype;
+    const size_t *columns; /* their positions, ascending */
+    size_t count;
+};
+
+/* A block's part of one frame, into columns that are `height` cells high. A row-major
+ * frame is turned a few rows at a time, so that each cache line is written once. */
+static void copy_part(const struct bento_frame *frame,
+                      const struct block *block,
+                      size_t height,
+                      char *to)
 {
-    size_t size = cell_size(frame->column[first].dtype);
-    size_t step = frame->column[first].stride == size ? frame->rows : ROWS_AT_ONCE;
+    size_t size = cell_size(block->dtype);
+    bool upright = frame->column[block->columns[0]].stride == size;
+    size_t step = upright ? frame->rows : ROWS_AT_ONCE;
 
     for (size_t from = 0; from < frame->rows; from += step) {
         size_t rows = frame->rows - from < step ? frame->rows - from : step;
-        for (size_t i = 0; i < count; i++)
-            copy_run(&frame->column[first + i], from, rows,
+        for (size_t i = 0; i < block->count; i++)
+            copy_run(&frame->column[block->columns[i]], block->dtype, from, rows,
                      to + (i * height + from) * size);
     }
 }
 
-static PyObject *fixed_columns(const struct group *g, size_t first, size_t count)
+static PyObject *fixed_cells(const struct group *g, const struct block *block)
 {
-    size_t size = cell_size(g->d->frame[g->index[0]]->column[first].dtype);
+    size_t size = cell_size(block->dtype);
     PyObject *bytes =
-        PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)(size * g->total * count));
+        PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)(size * g->total * block->count));
     char *to = bytes ? PyByteArray_AS_STRING(bytes) : NULL;
 
     for (size_t i = 0; to && i < g->count; i++) {
         const struct bento_frame *frame = g->d->frame[g->index[i]];
-        copy_columns(frame, first, count, g->total, to);
+        copy_part(frame, block, g->total, to);
         to += frame->rows * size;
     }
     return bytes;
 }
 
-/* One bytearray when all columns are of one fixed type, else a list of (dtype, bytearray
- * or list). */
-static PyObject *merge(const struct group *g, const char **ret_dtype)
+static PyObject *object_cells(const struct group *g, const struct block *block)
 {
-    const struct bento_frame *first = g->d->frame[g->index[0]];
-    enum bento_dtype dtype = first->column[0].dtype;
-    int same = dtype != BENTO_DTYPE_TEXT && dtype != BENTO_DTYPE_BOOL_MISSING;
+    PyObject *lists = PyList_New((Py_ssize_t)block->count);
 
-    for (size_t i = 1; same && i < first->columns; i++)
-        same = first->column[i].dtype == dtype;
-    *ret_dtype = same ? dtype_name(dtype) : NULL;
-    if (same)
-        return fixed_columns(g, 0, first->columns);
-    PyObject *list = PyList_New((Py_ssize_t)first->columns);
-    for (size_t i = 0; list && i < first->columns; i++) {
-        enum bento_dtype type = first->column[i].dtype;
-        int object = type == BENTO_DTYPE_TEXT || type == BENTO_DTYPE_BOOL_MISSING;
-        PyObject *data = object ? object_column(g, i) : fixed_columns(g, i, 1);
-        PyObject *pair = data ? Py_BuildValue("(sN)", dtype_name(type), data) : NULL;
-        if (!pair) {
-            Py_DECREF(list);
+    for (size_t i = 0; lists && i < block->count; i++) {
+        PyObject *cells = object_column(g, block->columns[i]);
+        if (!cells) {
+            Py_DECREF(lists);
             return NULL;
         }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, pair);
+        PyList_SET_ITEM(lists, (Py_ssize_t)i, cells);
     }
-    return list;
+    return lists;
+}
+
+static PyObject *positions_of(const struct block *block)
+{
+    PyObject *positions = PyTuple_New((Py_ssize_t)block->count);
+
+    for (size_t i = 0; positions && i < block->count; i++)
+        PyTuple_SET_ITEM(positions, (Py_ssize_t)i, PyLong_FromSize_t(block->columns[i]));
+    return positions;
+}
+
+/* (dtype, positions, cells); positions are None when the block holds all columns. */
+static PyObject *block_result(const struct group *g, const struct block *block)
+{
+    bool all = block->count == g->d->frame[g->index[0]]->columns;
+    bool object = block->dtype == BENTO_DTYPE_TEXT;
+    PyObject *cells = object ? object_cells(g, block) : fixed_cells(g, block);
+    PyObject *positions = all ? Py_None : positions_of(block);
+
+    if (all)
+        Py_INCREF(positions);
+    if (!cells || !positions) {
+        Py_XDECREF(cells);
+        Py_XDECREF(positions);
+        return NULL;
+    }
+    return Py_BuildValue("(sNN)", dtype_name(block->dtype), positions, cells);
+}
+
+/* Columns of one type together; both kinds of objects are one type. */
+static PyObject *merge(const struct group *g)
+{
+    static const enum bento_dtype order[] = { BENTO_DTYPE_FLOAT64, BENTO_DTYPE_INT64,
+                                              BENTO_DTYPE_UINT64, BENTO_DTYPE_BOOL,
+                                              BENTO_DTYPE_TEXT };
+    size_t width = g->d->frame[g->index[0]]->columns;
+    size_t *columns = PyMem_Malloc(width * sizeof *columns);
+    enum bento_dtype *dtypes = PyMem_Malloc(width * sizeof *dtypes);
+    PyObject *blocks = columns && dtypes ? PyList_New(0) : PyErr_NoMemory();
+
+    for (size_t i = 0; blocks && i < width; i++) {
+        enum bento_dtype dtype = merged_dtype(g, i);
+        dtypes[i] = dtype == BENTO_DTYPE_BOOL_MISSING ? BENTO_DTYPE_TEXT : dtype;
+    }
+    for (size_t k = 0; blocks && k < sizeof order / sizeof order[0]; k++) {
+        struct block block = { .dtype = order[k], .columns = columns };
+        for (size_t i = 0; i < width; i++)
+            if (dtypes[i] == order[k])
+                columns[block.count++] = i;
+        if (block.count == 0)
+            continue;
+        PyObject *result = block_result(g, &block);
+        if (!result || PyList_Append(blocks, result) != 0)
+            Py_CLEAR(blocks);
+        Py_XDECREF(result);
+    }
+    PyMem_Free(columns);
+    PyMem_Free(dtypes);
+    return blocks;
 }
 
 static PyObject *names_of(const struct bento_frame *frame)
@@ -198,7 +277,6 @@ static PyObject *group_result(const struct group *g)
 {
     PyObject *indices = PyTuple_New((Py_ssize_t)g->count);
     PyObject *rows = PyTuple_New((Py_ssize_t)g->count);
-    const char *dtype = NULL;
 
     for (size_t i = 0; indices && rows && i < g->count; i++) {
         PyTuple_SET_ITEM(indices, (Py_ssize_t)i, PyLong_FromSize_t(g->index[i]));
@@ -206,15 +284,15 @@ static PyObject *group_result(const struct group *g)
                          PyLong_FromSize_t(g->d->frame[g->index[i]]->rows));
     }
     PyObject *names = names_of(g->d->frame[g->index[0]]);
-    PyObject *data = indices && rows && names ? merge(g, &dtype) : NULL;
+    PyObject *data = indices && rows && names ? merge(g) : NULL;
     if (!data) {
         Py_XDECREF(indices);
         Py_XDECREF(rows);
         Py_XDECREF(names);
         return NULL;
     }
-    return Py_BuildValue("(NNnNzNn)", indices, rows, (Py_ssize_t)g->total, names, dtype,
-                         data, (Py_ssize_t)g->d->frame[g->index[0]]->columns);
+    return Py_BuildValue("(NNnNNn)", indices, rows, (Py_ssize_t)g->total, names, data,
+                         (Py_ssize_t)g->d->frame[g->index[0]]->columns);
 }
 
 /* Requests that agree with `lead`, in order; marks them as taken. */
@@ -224,10 +302,12 @@ static void collect(const struct decoded *d,
                     size_t *index,
                     struct group *ret)
 {
+    bool (*same)(const struct bento_frame *, const struct bento_frame *) =
+        d->widen ? bento_frame_same_widened : bento_frame_same;
+
     *ret = (struct group){ .d = d, .index = index };
     for (size_t i = lead; i < d->count; i++) {
-        if (taken[i] || !d->frame[i] ||
-            (i != lead && !bento_frame_same(d->frame[lead], d->frame[i])))
+        if (taken[i] || !d->frame[i] || (i != lead && !same(d->frame[lead], d->frame[i])))
             continue;
         taken[i] = 1;
         index[ret->count++] = i;
@@ -340,30 +420,38 @@ text_list(PyObject *sequence, PyObject **ret_fast, const char ***ret, size_t *re
 
 static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "orient", "columns", "text_for", NULL };
+    static char *names[] = { "orient",   "columns", "text_for", "real_for",
+                             "all_real", "widen",   NULL };
     struct bento_frame_options options = BENTO_FRAME_OPTIONS_INIT;
     struct bento_error err = BENTO_ERROR_INIT;
     const char *orient = NULL;
-    PyObject *lists[2] = { NULL, NULL };
-    PyObject *fast[2] = { NULL, NULL };
-    const char **texts[2] = { NULL, NULL };
+    PyObject *lists[3] = { NULL, NULL, NULL };
+    PyObject *fast[3] = { NULL, NULL, NULL };
+    const char **texts[3] = { NULL, NULL, NULL };
+    int all_real = 0;
+    int widen = 0;
     struct decoder *self = NULL;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|zOO", names, &orient, &lists[0],
-                                     &lists[1]) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|zOOOpp", names, &orient, &lists[0],
+                                     &lists[1], &lists[2], &all_real, &widen) ||
         orient_value(orient, &options.orient) != 0)
         return NULL;
     if (text_list(lists[0], &fast[0], &texts[0], &options.column_count) == 0 &&
-        text_list(lists[1], &fast[1], &texts[1], &options.text_count) == 0) {
+        text_list(lists[1], &fast[1], &texts[1], &options.text_count) == 0 &&
+        text_list(lists[2], &fast[2], &texts[2], &options.real_count) == 0) {
         options.columns = texts[0];
         options.text_for = texts[1];
+        options.real_for = texts[2];
+        options.all_real = all_real != 0;
         self = (struct decoder *)type->tp_alloc(type, 0);
     }
     if (self && bento_frames_new(&options, &self->frames, &err) != BENTO_OK) {
         Py_CLEAR(self);
         PyErr_NoMemory();
     }
-    for (int i = 0; i < 2; i++) {
+    if (self)
+        self->widen = widen != 0;
+    for (int i = 0; i < 3; i++) {
         PyMem_Free((void *)texts[i]);
         Py_XDECREF(fast[i]);
     }
@@ -390,7 +478,7 @@ static PyObject *decoder_decode(PyObject *object, PyObject *bodies)
     if (!fast)
         return NULL;
     Py_ssize_t n = PySequence_Fast_GET_SIZE(fast);
-    if (decoded_init(&d, (size_t)n) != 0) {
+    if (decoded_init(&d, (size_t)n, self->widen) != 0) {
         Py_DECREF(fast);
         return NULL;
     }
@@ -425,7 +513,11 @@ static PyType_Slot decoder_slots[] = {
     { Py_tp_new, (void *)decoder_new },
     { Py_tp_dealloc, (void *)decoder_dealloc },
     { Py_tp_methods, decoder_methods },
-    { Py_tp_doc, (void *)"FrameDecoder(orient=None, columns=None, text_for=None)" },
+    { Py_tp_doc,
+      (void *)"FrameDecoder(orient=None, columns=None, text_for=None, real_for=None, "
+              "all_real=False, widen=False)\n\ntext_for: columns read as text. real_for, "
+              "all_real: columns whose integers become floats.\nwiden: frames agree "
+              "although one has integers where the other has floats." },
     { 0, NULL },
 };
 

@@ -297,7 +297,8 @@ static PyObject *link_decode(PyObject *object, PyObject *arg)
         return NULL;
     }
     char **inflated = PyMem_Calloc(self->job.count, sizeof *inflated);
-    if (!inflated || decoded_init(&d, self->job.count) != 0) {
+    if (!inflated ||
+        decoded_init(&d, self->job.count, ((struct decoder *)arg)->widen) != 0) {
         PyMem_Free(inflated);
         return PyErr_NoMemory();
     }

@@ -50,7 +50,8 @@ bento_rc bento_frames_new(const struct bento_frame_options *options,
     bento_arena_init(&f->scratch, 64u << 10, max);
     f->columns = copy_names(&f->own, options->columns, options->column_count);
     f->text_for = copy_names(&f->own, options->text_for, options->text_count);
-    if (!f->columns || !f->text_for ||
+    f->real_for = copy_names(&f->own, options->real_for, options->real_count);
+    if (!f->columns || !f->text_for || !f->real_for ||
         !frame_mangle(&f->own, f->columns, options->column_count)) {
         bento_frames_free(f);
         return bento_fail(err, BENTO_ENOMEM, "out of memory");
@@ -91,20 +92,47 @@ struct bento_frame *frame_new(struct bento_frames *f, size_t rows, size_t column
     return frame->column ? frame : NULL;
 }
 
-bool frame_wants_text(const struct bento_frames *f, struct bento_str name, size_t index)
+/* Frames without a header are named by position. */
+static bool
+named(const struct bento_str *names, size_t count, struct bento_str name, size_t index)
 {
     char digits[24];
 
-    if (!f->options.text_count)
-        return false;
-    if (!name.p) {
+    if (!name.p && count) {
         (void)snprintf(digits, sizeof digits, "%zu", index);
         name = bento_str_of(digits);
     }
-    for (size_t i = 0; i < f->options.text_count; i++)
-        if (bento_str_eq(f->text_for[i], name))
+    for (size_t i = 0; i < count; i++)
+        if (bento_str_eq(names[i], name))
             return true;
     return false;
+}
+
+bool frame_wants_text(const struct bento_frames *f, struct bento_str name, size_t index)
+{
+    return named(f->text_for, f->options.text_count, name, index);
+}
+
+void frame_make_real(const struct bento_frames *f, const struct bento_frame *frame)
+{
+    if (!f->options.all_real && !f->options.real_count)
+        return;
+    for (size_t i = 0; i < frame->columns; i++) {
+        struct bento_column *column = &frame->column[i];
+        struct bento_str name = bento_str_from(column->name, column->name_size);
+        if (column->dtype != BENTO_DTYPE_INT64 ||
+            (!f->options.all_real && !named(f->real_for, f->options.real_count, name, i)))
+            continue;
+        column->dtype = BENTO_DTYPE_FLOAT64;
+        for (size_t row = 0; row < frame->rows; row++) {
+            /* The memory is the decoder's own, and nobody has seen it yet. */
+            char *cell = (char *)(uintptr_t)bento_column_cell(column, row);
+            int64_t integer;
+            memcpy(&integer, cell, sizeof integer);
+            double real = (double)integer;
+            memcpy(cell, &real, sizeof real);
+        }
+    }
 }
 
 /* ---- tables ---- */
@@ -481,21 +509,56 @@ bento_rc frame_from_table(struct bento_frames *f,
             return bento_fail(err, BENTO_ENOMEM, "no memory for %zu x %zu cells",
                               t->row_count, width);
     }
+    frame_make_real(f, frame);
     *ret = frame;
     return BENTO_OK;
+}
+
+static bool same_name(const struct bento_column *x, const struct bento_column *y)
+{
+    if (!x->name != !y->name || x->name_size != y->name_size)
+        return false;
+    return !x->name || x->name == y->name || memcmp(x->name, y->name, x->name_size) == 0;
 }
 
 bool bento_frame_same(const struct bento_frame *a, const struct bento_frame *b)
 {
     if (a->columns != b->columns)
         return false;
-    for (size_t i = 0; i < a->columns; i++) {
-        const struct bento_column *x = &a->column[i];
-        const struct bento_column *y = &b->column[i];
-        if (x->dtype != y->dtype || !x->name != !y->name || x->name_size != y->name_size)
+    for (size_t i = 0; i < a->columns; i++)
+        if (a->column[i].dtype != b->column[i].dtype ||
+            !same_name(&a->column[i], &b->column[i]))
             return false;
-        if (x->name && x->name != y->name && memcmp(x->name, y->name, x->name_size) != 0)
+    return true;
+}
+
+/* Whether all integers of a column are exact as doubles. */
+static bool exact(const struct bento_column *column, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++) {
+        int64_t value = *(const int64_t *)bento_column_cell(column, row);
+        if (value > (int64_t)BENTO_NUMBER_EXACT || value < -(int64_t)BENTO_NUMBER_EXACT)
             return false;
     }
+    return true;
+}
+
+/* What frames must agree in when integers may become floats: FLOAT64 stands for both. */
+static enum bento_dtype widened(const struct bento_frame *frame, size_t i)
+{
+    const struct bento_column *column = &frame->column[i];
+
+    return column->dtype == BENTO_DTYPE_INT64 && exact(column, frame->rows)
+               ? BENTO_DTYPE_FLOAT64
+               : column->dtype;
+}
+
+bool bento_frame_same_widened(const struct bento_frame *a, const struct bento_frame *b)
+{
+    if (a->columns != b->columns)
+        return false;
+    for (size_t i = 0; i < a->columns; i++)
+        if (widened(a, i) != widened(b, i) || !same_name(&a->column[i], &b->column[i]))
+            return false;
     return true;
 }

@@ -59,6 +59,7 @@ struct bento_frames {
     struct bento_frame_options options;
     struct bento_str *columns; /* copies of options.columns */
     struct bento_str *text_for;
+    struct bento_str *real_for;
     struct bento_arena own;     /* copies of the options */
     struct bento_arena arena;   /* decoded frames, until clear */
     struct bento_arena scratch; /* of the body being decoded */
@@ -89,6 +90,8 @@ bento_rc frame_from_table(struct bento_frames *f,
 struct bento_frame *frame_new(struct bento_frames *f, size_t rows, size_t columns);
 /* Whether cells of this column stay text. */
 bool frame_wants_text(const struct bento_frames *f, struct bento_str name, size_t index);
+/* Integers become floats where the options say so. */
+void frame_make_real(const struct bento_frames *f, const struct bento_frame *frame);
 
 /* frame_fast.c: BENTO_EUNSUPPORTED when the body is not of a simple form; nothing was
  * decided then. */

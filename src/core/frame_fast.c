@@ -621,5 +621,8 @@ bento_rc frame_fast_json(struct bento_frames *f,
     if (!p || p != end || looks_split(&x) || !fits_options(&x))
         return BENTO_EUNSUPPORTED;
     *ret = make_frame(&x);
-    return *ret ? BENTO_OK : BENTO_ENOMEM;
+    if (!*ret)
+        return BENTO_ENOMEM;
+    frame_make_real(f, *ret);
+    return BENTO_OK;
 }

@@ -101,7 +101,7 @@ static bento_rc environment_make(struct bento_pool *pool, struct bento_error *er
     static const char *const caps[] = { "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                                         "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS" };
     const char *const *more = pool->options.environment;
-    const char *set[ENTRIES_SET + 3];
+    const char *set[ENTRIES_SET + 4];
     const char *defaults[6];
     char text[4][48];
     char link[48];
@@ -112,6 +112,8 @@ static bento_rc environment_make(struct bento_pool *pool, struct bento_error *er
     set[n++] = link;
     if (!pool->options.batch_rerun)
         set[n++] = "BENTO_BATCH_RERUN=0";
+    if (pool->options.widen_numbers)
+        set[n++] = "BENTO_BATCH_WIDEN=1";
     for (size_t i = 0; more && more[i]; i++) {
         if (i == ENTRIES_SET)
             return bento_fail(err, BENTO_EINVAL,

@@ -81,6 +81,7 @@ struct bento_pool_options {
     uint64_t area_size;
     int64_t timeout_ns; /* of one job; 0: none */
     bool batch_rerun;
+    bool widen_numbers;
     int64_t start_timeout_ns; /* to load the service; 0: 120 s */
     int64_t stop_grace_ns;    /* from bento_pool_stop to SIGTERM; 0: 2 s. SIGKILL follows
                                  3 s later */

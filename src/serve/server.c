@@ -364,6 +364,7 @@ static bento_rc start_pool(struct server *server, struct bento_error *err)
         .area_size = server->options.area_size,
         .timeout_ns = server->options.timeout_ms * 1000000,
         .batch_rerun = server->options.batch_rerun,
+        .widen_numbers = server->options.widen_numbers,
         .callbacks = &pool_callbacks,
         .arg = server,
     };

@@ -107,3 +107,12 @@ def test_switched_off_all_fail_together(start, picky):
     assert [answers[v][0] for v in (1, -2, 3)] == [500] * 3
     assert metric(server, "batch_rerun_total", "frame") == 0
     assert until(lambda: ask(server, "POST", "/frame", JSON, b'[{"a": 4}]')[2] == b"[8]")
+
+
+@pytest.mark.parametrize("options, extra", [([], 1), (["--widen-numbers"], 0)])
+def test_integers_join_floats_when_asked(start, picky, options, extra):
+    """Without the option each type is a call of its own, with it they are one; the answers are equal as numbers either way."""
+    server = start(picky, "--workers", "1", "--mb-max-latency", "20000", *options)
+    answers = at_once(server, "frame", [1, 2.5, 3, 4.5])
+    assert {v: json.loads(answers[v][2])[0] for v in answers} == {999: 1998, 1: 2, 2.5: 5, 3: 6, 4.5: 9}
+    assert metric(server, "batch_split_total", "frame") == extra

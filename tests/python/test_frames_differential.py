@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bentoml import _core, _frames_reference
-from bentoml.adapters.dataframe_input import build_frame
+from bentoml._pandas import build_frame
 
 TEXTS = ["x", "", " ", "NA", "nan", "007", "1e5", "-3", "2.50", "inf", "True", "false", "a,b", 'q"r', "l1\nl2", "é", "日本", "null", " 7 ", "0x10", "1_0", "--1", "+5"]
 

@@ -3,51 +3,36 @@
 Each request is decoded and checked alone. Requests share a frame only when their columns and dtypes agree, so nothing that
 a neighbour sent can change what a request means.
 """
+import functools
+import os
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from bentoml._pandas import build_frame
 from bentoml.adapters.base_input import cli_parser
 from bentoml.adapters.string_input import StringInput
 from bentoml.types import InferenceTask
 
 ORIENTS = ("split", "records", "index", "columns", "values")
 _OPENAPI = (("int", "integer"), ("float", "number"), ("double", "number"), ("str", "string"), ("date", "string"), ("bool", "boolean"))
-_COLUMNS_CACHE: Dict[Tuple[str, ...], Any] = {}
-_COLUMNS_CACHE_MAX = 256
+
+
+# Whether integers may join floats in one frame and become floats: `bentoml serve --widen-numbers`.
+WIDEN = os.environ.get("BENTO_BATCH_WIDEN", "0") == "1"
+
+
+@functools.lru_cache(maxsize=256)
+def _numpy_dtype(kind: Any) -> Any:
+    """The NumPy dtype of a declared one; None for pandas' own."""
+    import numpy as np
+
+    try:
+        return np.dtype(kind)
+    except TypeError:
+        return None
 
 
 class Refused(Exception):
     """A frame whose cells do not fit the adapter's dtype."""
-
-
-def _labels(columns: Optional[Tuple[str, ...]], width: int) -> Any:
-    """The column index; made once per header."""
-    import pandas as pd
-
-    if columns is None:
-        return pd.RangeIndex(width)
-    index = _COLUMNS_CACHE.get(columns)
-    if index is None:
-        if len(_COLUMNS_CACHE) >= _COLUMNS_CACHE_MAX:
-            _COLUMNS_CACHE.clear()
-        index = _COLUMNS_CACHE[columns] = pd.Index(columns)
-    return index
-
-
-def build_frame(group: Tuple[Any, ...]) -> Any:
-    """A pandas frame over the memory of a merged group."""
-    import numpy as np
-    import pandas as pd
-
-    _, _, total, columns, dtype, data, width = group
-    labels = _labels(columns, width)
-    if dtype is not None:
-        return pd.DataFrame(np.frombuffer(data, dtype=dtype).reshape(width, total).T, columns=labels, copy=False)
-    arrays = {}
-    for i, (kind, cells) in enumerate(data):
-        arrays[i] = np.array(cells, dtype=object) if kind == "object" else np.frombuffer(cells, dtype=kind)
-    frame = pd.DataFrame(arrays, copy=False)
-    frame.columns = labels
-    return frame
 
 
 class DataframeInput(StringInput):
@@ -121,25 +106,27 @@ class DataframeInput(StringInput):
         if self._decoder is None:
             from bentoml import _core
 
-            self._decoder = _core.FrameDecoder(self.orient, self.columns, self._text_columns())
+            self._decoder = _core.FrameDecoder(
+                self.orient, self.columns, self._columns_of("O"), self._columns_of("f"), self._all_real(), WIDEN
+            )
         return self._decoder
 
     def _kind_of(self, wanted: Any) -> str:
         """'i', 'u', 'f', 'b', or 'O' for what is read as text."""
-        import numpy as np
-
         if wanted in (str, "str", "string", object, "object", "category"):
             return "O"
-        try:
-            kind = np.dtype(wanted).kind
-        except TypeError:
-            return "O"
-        return kind if kind in "iufb" else "O"
+        dtype = _numpy_dtype(wanted)
+        return dtype.kind if dtype is not None and dtype.kind in "iufb" else "O"
 
-    def _text_columns(self) -> Optional[List[str]]:
+    def _columns_of(self, kind: str) -> Optional[List[str]]:
+        """Columns that `dtype` gives a type of this kind."""
         if not isinstance(self.dtype, dict):
             return None
-        return [str(name) for name, kind in self.dtype.items() if self._kind_of(kind) == "O"]
+        return [str(name) for name, wanted in self.dtype.items() if self._kind_of(wanted) == kind]
+
+    def _all_real(self) -> bool:
+        """Whether one floating point type is given for all columns."""
+        return not isinstance(self.dtype, (dict, bool, type(None))) and self._kind_of(self.dtype) == "f"
 
     def cast(self, frame: Any) -> Any:
         """Columns in the types of `dtype`, as pandas.read_csv(dtype=…) would; Refused when a cell does not fit."""
@@ -151,16 +138,17 @@ class DataframeInput(StringInput):
                 name = str(name)
             if name not in frame.columns:
                 continue
-            have = frame[name].dtype.kind
-            want = self._kind_of(kind)
+            dtype = frame[name].dtype
+            if dtype == _numpy_dtype(kind):
+                continue
+            have, want = dtype.kind, self._kind_of(kind)
             fits = want == "O" or have == want or (want == "f" and have in "iu") or (want in "iu" and have in "iu")
             if not fits:
-                raise Refused("column %r holds %s, not %s" % (name, frame[name].dtype, kind))
-            if str(frame[name].dtype) != str(kind):
-                try:
-                    frame[name] = frame[name].astype(kind)
-                except (TypeError, ValueError, OverflowError) as e:
-                    raise Refused(str(e)) from e
+                raise Refused("column %r holds %s, not %s" % (name, dtype, kind))
+            try:
+                frame[name] = frame[name].astype(kind)
+            except (TypeError, ValueError, OverflowError) as e:
+                raise Refused(str(e)) from e
         return frame
 
     def wrong_format(self, body: Any, code: str) -> str:
