@@ -198,7 +198,13 @@ def measure(server: Server, options: argparse.Namespace, cells: Cells) -> None:
     try:
         running.wait_ready()
         for conns in options.conns:
-            cells[server.name][conns].append(load_run(running, conns, options.seconds, options.warmup))
+            beside = server.name == "ours" and conns == 1
+            calls = [figures.call_inside(server)] if beside else []
+            row = load_run(running, conns, options.seconds, options.warmup)
+            if beside:
+                calls.append(figures.call_inside(server))
+                row["above_us"] = row["p50_us"] - statistics.mean(calls)
+            cells[server.name][conns].append(row)
     finally:
         running.stop()
 
@@ -245,6 +251,8 @@ def summarize(cells: Cells) -> Dict[str, Dict[str, Dict[str, float]]]:
             if not rows:
                 continue
             cell = {key: middle(rows, key) for key in ("rps", "p50_us", "p99_us", "cpu_us", "own_us", "resident_mb")}
+            if "above_us" in rows[0]:
+                cell["above_us"] = middle(rows, "above_us")
             cell["rps_spread"] = spread(rows, "rps")
             cell["non_200"] = sum(row["non_200"] + row["failed"] for row in rows)
             cell["repeats"] = len(rows)
