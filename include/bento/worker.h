@@ -16,8 +16,9 @@
  * The hello line is an object with "wire" (BENTO_WIRE_VERSION) and "version" (of the
  * bentoml package), or with "error": one line that says why the service cannot be loaded.
  *
- * Between two jobs of a busy time a worker looks for the next one for some microseconds
- * before it sleeps: BENTO_SPIN_US in the environment, by default 20, 0 on one processor.
+ * While jobs follow each other closely a worker looks for the next one before it sleeps,
+ * for at most BENTO_SPIN_US microseconds of the environment: by default 150, 0 on one
+ * processor. It stops doing so when jobs come later than that.
  *
  * Threads: one thread uses the link. bento_worker_wait may be called without Python's
  * lock.
