@@ -62,17 +62,18 @@ def _direct() -> Callable[..., Any]:
     from pandas.core.internals.blocks import new_block_2d
     from pandas.core.internals.managers import BlockManager
 
-    from_manager: Any = getattr(pd.DataFrame, "_from_mgr", None)
+    frame, index, buffer, array, intp = pd.DataFrame, pd.RangeIndex, np.frombuffer, np.array, np.intp
+    from_manager: Any = getattr(frame, "_from_mgr", None)
 
     def build(blocks: Sequence[Block], total: int, columns: Any) -> Any:
         parts: List[Any] = []
-        for block in blocks:
-            if block[0] == "object":  # what type that becomes is for each pandas to say
+        for dtype, positions, cells in blocks:
+            if dtype == "object":  # what type that becomes is for each pandas to say
                 return _public(blocks, total, columns)
-            where = slice(0, len(columns), 1) if block[1] is None else np.array(block[1], dtype=np.intp)
-            parts.append(new_block_2d(_array(block, total), BlockPlacement(where)))
-        manager = BlockManager(tuple(parts), [columns, pd.RangeIndex(total)], verify_integrity=False)
-        return from_manager(manager, manager.axes) if from_manager else pd.DataFrame(manager)
+            where = slice(0, len(columns), 1) if positions is None else array(positions, dtype=intp)
+            parts.append(new_block_2d(buffer(cells, dtype).reshape(-1, total), BlockPlacement(where)))
+        manager = BlockManager(tuple(parts), [columns, index(total)], verify_integrity=False)
+        return from_manager(manager, manager.axes) if from_manager else frame(manager)
 
     return build
 
