@@ -217,6 +217,13 @@ const struct command command_run = {
           .metavar = "ROUTE=BYTES,...",                                                                                       \
           .env = "BENTOML_API_MAX_REQUEST_SIZE",                                                                              \
           .help = "Other limits for single APIs" },                                                                           \
+        { .name = "area-size",                                                                                                \
+          .kind = OPTION_INTEGER,                                                                                             \
+          .metavar = "BYTES",                                                                                                 \
+          .env = "BENTOML_AREA_SIZE",                                                                                         \
+          .help = "Requests held at once, default is 1073741824; more get 503",                                               \
+          .min = 1 << 20,                                                                                                     \
+          .max = (int64_t)1 << 39 },                                                                                          \
         { .name = "disable-batch-rerun",                                                                                      \
           .kind = OPTION_FLAG,                                                                                                \
           .help =                                                                                                             \
@@ -245,7 +252,8 @@ const struct command command_run = {
           .kind = OPTION_INTEGER,                                                                                             \
           .metavar = "MS",                                                                                                    \
           .env = "BENTOML_BODY_TIMEOUT_MS",                                                                                   \
-          .help = "Between two pieces of a body, default is 30000",                                                           \
+          .help =                                                                                                             \
+              "Between two pieces of a body, default is 30000; behind that a body must have come at 512 bytes a second",      \
           .min = 1,                                                                                                           \
           .max = MS_MAX },                                                                                                    \
         { .name = "idle-timeout",                                                                                             \
@@ -305,6 +313,7 @@ static int run_serve(const struct call *call)
     options.widen_numbers = call_flag(call, "widen-numbers", false);
     options.python = call_text(call, "python");
     options.ready_fd = (int)call_number(call, "ready-fd", -1);
+    options.area_size = (uint64_t)call_number(call, "area-size", 0);
     options.header_timeout_ms = call_number(call, "header-timeout", 0);
     options.body_timeout_ms = call_number(call, "body-timeout", 0);
     options.idle_timeout_ms = call_number(call, "idle-timeout", 0);

@@ -26,8 +26,9 @@
 #define DRAIN_IDLE_NS                                                                   \
     200000000 /* a client that was active lately gets one more answer, with Connection: \
                  close */
-#define LINGER_BYTES (1u << 20)
-#define JOIN_MAX     2048 /* bodies up to this are copied behind their head */
+#define LINGER_BYTES  (1u << 20)
+#define BODY_RATE_MIN 512  /* bytes a second */
+#define JOIN_MAX      2048 /* bodies up to this are copied behind their head */
 
 struct conn {
     struct wait_link wait; /* first: lists link to it */
@@ -309,6 +310,7 @@ static void conn_refuse(struct conn *conn)
 {
     const char *reason = "";
     int status = bento_http1_status(conn->parser, &reason);
+    const char *endpoint = conn->x && conn->x->endpoint ? conn->x->endpoint : "";
     struct bento_buf text;
 
     conn_drop_exchange(conn);
@@ -319,7 +321,7 @@ static void conn_refuse(struct conn *conn)
     }
     conn->x = x;
     x->minor = 1;
-    x->endpoint = "";
+    x->endpoint = endpoint;
     bento_buf_init(&text, 512);
     bento_buf_addf(&text, "%d: %s%s%s\n", status, bento_http_reason(status),
                    *reason ? ": " : "", reason);
@@ -330,6 +332,43 @@ static void conn_refuse(struct conn *conn)
                              .close = true };
     exchange_answer(x, &answer, true);
     bento_buf_release(&text);
+}
+
+/* The request did not arrive in time: say so, then close. */
+static void conn_time_out(struct conn *conn)
+{
+    const char *endpoint = conn->x && conn->x->endpoint ? conn->x->endpoint : "";
+
+    conn->busy = true;
+    conn_drop_exchange(conn);
+    struct exchange *x = exchange_new(conn->server, &http1_transport, conn);
+    if (!x) {
+        conn_close(conn);
+        return;
+    }
+    conn->x = x;
+    x->minor = 1;
+    x->endpoint = endpoint;
+    struct answer answer = {
+        .status = 408,
+        .type = BENTO_STR("text/plain; charset=utf-8"),
+        .body = BENTO_STR("408: Request Timeout: the request did not arrive in time\n"),
+        .close = true
+    };
+    answer.total = answer.body.n;
+    exchange_answer(x, &answer, true);
+}
+
+/* A body that trickles holds room for nothing: behind the first time limit it must have
+ * come at some rate on the whole. */
+static bool too_slow(const struct conn *conn)
+{
+    const struct server *server = conn->server;
+    int64_t spent_ns = server->now_ns - conn->x->arrival_ns;
+    int64_t limit_ns = server->waits.limit_ns[PHASE_BODY];
+
+    return limit_ns > 0 && spent_ns > limit_ns &&
+           conn->x->body_size < (uint64_t)(spent_ns / 1000000) * BODY_RATE_MIN / 1000;
 }
 
 static void conn_continue(struct conn *conn)
@@ -356,7 +395,11 @@ static void conn_step(struct conn *conn)
         break;
     case BENTO_HTTP1_BODY:
         conn_continue(conn);
-        if (!conn->closing)
+        if (conn->closing)
+            break;
+        if (too_slow(conn))
+            conn_time_out(conn);
+        else
             enter(conn, PHASE_BODY);
         break;
     case BENTO_HTTP1_COMPLETE:
@@ -525,28 +568,6 @@ void conn_accept(struct server *server, int status)
 static struct conn *conn_of(struct wait_link *link)
 {
     return (struct conn *)(void *)link;
-}
-
-static void conn_time_out(struct conn *conn)
-{
-    conn->busy = true;
-    conn_drop_exchange(conn);
-    struct exchange *x = exchange_new(conn->server, &http1_transport, conn);
-    if (!x) {
-        conn_close(conn);
-        return;
-    }
-    conn->x = x;
-    x->minor = 1;
-    x->endpoint = "";
-    struct answer answer = {
-        .status = 408,
-        .type = BENTO_STR("text/plain; charset=utf-8"),
-        .body = BENTO_STR("408: Request Timeout: the request did not arrive in time\n"),
-        .close = true
-    };
-    answer.total = answer.body.n;
-    exchange_answer(x, &answer, true);
 }
 
 /* A stalled reader that has taken something since the last look gets another turn. */

@@ -6,8 +6,7 @@
 #include "runtime/pool.h"
 #include "serve/server.h"
 
-#define SPARES_MAX    1024
-#define CHUNKED_START 16384 /* first room of a body of unknown length */
+#define SPARES_MAX 1024
 
 struct exchange *exchange_new(struct server *server,
                               const struct exchange_transport *transport,
@@ -78,23 +77,54 @@ void exchange_detach(struct exchange *x)
     exchange_unref(x);
 }
 
-/* Moves a body of unknown length into a block of twice the room. */
+/* Not more than once a second: a full area refuses many requests. */
+static void log_area_full(struct exchange *x)
+{
+    struct server *server = x->server;
+    struct bento_area *area = bento_pool_area(server->pool);
+
+    if (server->now_ns < server->area_said_ns)
+        return;
+    server->area_said_ns = server->now_ns + 1000000000;
+    BENTO_LOG(BENTO_LOG_WARN, "serve", BENTO_LOG_M("no room for a request, answered 503"),
+              BENTO_LOG_Z("endpoint", x->endpoint),
+              BENTO_LOG_I("area_used", (int64_t)bento_area_used(area)),
+              BENTO_LOG_I("area_size", (int64_t)bento_area_size(area)),
+              BENTO_LOG_Z("hint", "bodies wait or arrive faster than workers take them"));
+}
+
+int exchange_reserve(struct exchange *x)
+{
+    struct bento_area *area = bento_pool_area(x->server->pool);
+
+    x->body_room =
+        x->body_expected < EXCHANGE_BODY_START ? x->body_expected : EXCHANGE_BODY_START;
+    if (!x->meta_size ||
+        bento_area_alloc(area, bento_wire_align(x->meta_size) + x->body_room,
+                         &x->block) != BENTO_OK) {
+        log_area_full(x);
+        return 503;
+    }
+    x->has_block = true;
+    x->sink = SINK_BLOCK;
+    return 0;
+}
+
+/* Room follows what has arrived: nobody holds more than a few times of what he sent. */
 static int grow_block(struct exchange *x, uint64_t need)
 {
     struct bento_area *area = bento_pool_area(x->server->pool);
     uint64_t start = bento_wire_align(x->meta_size);
-    uint64_t room = x->body_room ? x->body_room : CHUNKED_START;
-    uint64_t fresh;
+    uint64_t room =
+        x->body_room * 4 < x->body_expected ? x->body_room * 4 : x->body_expected;
 
-    while (room < need)
-        room *= 2;
-    if (bento_area_alloc(area, start + room, &fresh) != BENTO_OK)
+    if (room < need)
+        room = need;
+    if (bento_area_resize(area, &x->block, start + x->body_size, start + room) !=
+        BENTO_OK) {
+        log_area_full(x);
         return 503;
-    memcpy(bento_area_at(area, fresh), bento_area_at(area, x->block),
-           (size_t)(start + x->body_size));
-    drop_block(x);
-    x->block = fresh;
-    x->has_block = true;
+    }
     x->body_room = room;
     return 0;
 }
@@ -124,8 +154,10 @@ int exchange_body(struct exchange *x, const char *p, size_t n)
 
 char *exchange_body_window(struct exchange *x, size_t *ret_size)
 {
-    if (x->sink != SINK_BLOCK || x->body_size >= x->body_room)
+    if (x->sink != SINK_BLOCK || x->body_size >= x->body_expected)
         return NULL;
+    if (x->body_size == x->body_room && grow_block(x, x->body_size + 1) != 0)
+        return NULL; /* the bytes come another way, and are refused there */
     *ret_size = (size_t)(x->body_room - x->body_size);
     return (char *)bento_area_at(bento_pool_area(x->server->pool),
                                  x->block + bento_wire_align(x->meta_size)) +

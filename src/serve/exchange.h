@@ -80,7 +80,8 @@ struct exchange {
     uint64_t body_size; /* bytes received */
     uint64_t block;     /* area offset */
     uint64_t meta_size;
-    uint64_t body_room; /* capacity of the block for the body */
+    uint64_t body_room;     /* capacity of the block for the body */
+    uint64_t body_expected; /* its length; of a chunked one, what it may have at most */
     bool has_block;
     struct bento_buf small;
 
@@ -103,6 +104,8 @@ struct exchange {
     bool live;
 };
 
+#define EXCHANGE_BODY_START 16384u /* first room for a body in the request area */
+
 /* NULL when out of memory. */
 struct exchange *exchange_new(struct server *server,
                               const struct exchange_transport *transport,
@@ -113,6 +116,9 @@ void exchange_detach(struct exchange *x);
 void exchange_ref(struct exchange *x);
 void exchange_unref(struct exchange *x);
 
+/* Takes a block of the request area for meta_size bytes and the beginning of a body of
+ * body_expected bytes. 0, or 503. */
+int exchange_reserve(struct exchange *x);
 /* Body bytes of the transport. 0, or the HTTP status to fail with. */
 int exchange_body(struct exchange *x, const char *p, size_t n);
 /* Where the transport may read body bytes directly; NULL: use exchange_body with a buffer

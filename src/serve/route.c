@@ -236,18 +236,17 @@ static int take_block(struct exchange *x, const struct bento_http_head *head)
         pairs[i] =
             (struct bento_wire_pair){ head->headers[i].name, head->headers[i].value };
     x->meta_size = bento_wire_meta_size(head->method_name, head->target, pairs, count);
-    x->body_room = head->content_length > 0 ? (uint64_t)head->content_length
-                   : head->chunked          ? 4096
-                                            : 0;
-    if (!x->meta_size ||
-        bento_area_alloc(area, bento_wire_align(x->meta_size) + x->body_room,
-                         &x->block) != BENTO_OK)
-        return 503;
-    x->has_block = true;
-    x->sink = SINK_BLOCK;
-    bento_wire_meta_write(bento_area_at(area, x->block), head->method_name, head->target,
-                          pairs, count);
-    return 0;
+    x->body_expected = head->content_length > 0 ? (uint64_t)head->content_length
+                       : head->chunked          ? x->body_max
+                                                : 0;
+    if (head->content_length > 0 &&
+        bento_wire_align(x->meta_size) + x->body_expected > bento_area_size(area))
+        return 503; /* it would never fit */
+    int status = exchange_reserve(x);
+    if (status == 0)
+        bento_wire_meta_write(bento_area_at(area, x->block), head->method_name,
+                              head->target, pairs, count);
+    return status;
 }
 
 static int

@@ -50,6 +50,7 @@ struct server {
     size_t exchanges;       /* alive */
     struct exchange *spare; /* freed exchanges kept for reuse, linked by next */
     size_t spares;
+    int64_t area_said_ns;  /* no more lines about a full area before */
     int64_t now_ns;        /* when the current event was looked at; see server_now */
     struct bento_buf head; /* scratch of the answer being written */
     char date[30];         /* Date header of `date_s` */
