@@ -5,8 +5,9 @@
  *
  * Documents are passed as JSON text: bento metadata in the snake_case form in which 0.13
  * stores it (column bento_service_metadata). Dates are UTC. Every write is one `BEGIN
- * IMMEDIATE` transaction; the database is put into WAL mode. Threads: a handle belongs to
- * one thread at a time; several processes may use one home.
+ * IMMEDIATE` transaction with a rollback journal, so that a home on a read-only mount can
+ * be read. Threads: a handle belongs to one thread at a time; several processes may use
+ * one home.
  */
 #ifndef BENTO_STORE_H
 #define BENTO_STORE_H

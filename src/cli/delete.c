@@ -164,6 +164,11 @@ static int run_delete(const struct call *call)
         return command_usage(
             call->command,
             "Missing argument 'DELETE_TARGETS': name, name:version, a comma list of them, --labels or --all");
+    if (call_text(call, "labels") &&
+        !bento_str_trim(bento_str_of(call_text(call, "labels"))).n)
+        return command_usage(
+            call->command,
+            "--labels is empty, which would select every bundle: say --all for that");
     while (list && bento_str_next(&rest, ',', &part)) {
         struct bento_str name;
         struct bento_str tag = bento_str_trim(part);

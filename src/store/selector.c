@@ -41,6 +41,19 @@ static struct bento_str value_of(const json_t *labels, struct bento_str key)
     return bento_str_from(NULL, 0);
 }
 
+/* Keys are what 0.13 lets a label be called. */
+static bool is_key(struct bento_str key)
+{
+    for (size_t i = 0; i < key.n; i++) {
+        char c = key.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (c >= '0' && c <= '9') || strchr("_.-/", c)) ||
+            c == '\0')
+            return false;
+    }
+    return key.n > 0;
+}
+
 static bento_rc match_equal(struct bento_str term,
                             const char *sign,
                             const json_t *labels,
@@ -58,6 +71,9 @@ static bento_rc match_equal(struct bento_str term,
                           BENTO_STR_ARG(term));
     if (!key.n || !want.n)
         return bento_fail(err, BENTO_EINVAL, "label query '%.*s' needs a key and a value",
+                          BENTO_STR_ARG(term));
+    if (!is_key(key))
+        return bento_fail(err, BENTO_EINVAL, "label query '%.*s' is malformed",
                           BENTO_STR_ARG(term));
     struct bento_str is = value_of(labels, key);
     *ret = is.p && bento_str_eq(is, want) != negative;
@@ -91,7 +107,7 @@ static bento_rc match_word(struct bento_str term,
     struct bento_str key;
     struct bento_str word;
 
-    if (!bento_str_next(&rest, ' ', &key) || !key.n || is_operator(key))
+    if (!bento_str_next(&rest, ' ', &key) || !is_key(key) || is_operator(key))
         return bento_fail(err, BENTO_EINVAL, "label query '%.*s' is malformed",
                           BENTO_STR_ARG(term));
     if (!rest.p) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "os/fs.h"
 
 #define BUSY_MS        20000
@@ -83,25 +84,74 @@ static char *home_path(const char *home)
     return bento_strdup(path);
 }
 
+/* "file:PATH?immutable=1": for a file system that cannot be written, where SQLite could
+ * not make the side files that a database in WAL mode is read with. */
+static bool immutable_uri(const char *path, char to[PATH_MAX])
+{
+    static const char hex[] = "0123456789ABCDEF";
+    struct bento_buf uri;
+
+    bento_buf_init(&uri, PATH_MAX - 1);
+    bento_buf_adds(&uri, "file:");
+    for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
+        if (strchr("%?#", *c)) {
+            char code[3] = { '%', hex[*c >> 4], hex[*c & 15] };
+            bento_buf_add(&uri, code, 3);
+        } else {
+            bento_buf_addc(&uri, (char)*c);
+        }
+    }
+    bento_buf_adds(&uri, "?immutable=1");
+    const char *text = bento_buf_z(&uri);
+    if (text)
+        (void)snprintf(to, PATH_MAX, "%s", text);
+    bento_buf_release(&uri);
+    return text != NULL;
+}
+
+static bool readable(struct bento_store *store)
+{
+    return sqlite3_exec(store->db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL,
+                        NULL) == SQLITE_OK;
+}
+
+static bento_rc
+open_to_read(struct bento_store *store, const char *path, struct bento_error *err)
+{
+    char uri[PATH_MAX];
+
+    if (access(path, F_OK) != 0)
+        return BENTO_OK; /* an empty store */
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        return store_sql_fail(store, err, "cannot open the database");
+    (void)sqlite3_busy_timeout(store->db, BUSY_MS);
+    if (readable(store) || sqlite3_errcode(store->db) != SQLITE_CANTOPEN ||
+        access(store->home, W_OK) == 0 || !immutable_uri(path, uri))
+        return BENTO_OK; /* what is wrong is said when it is read */
+    (void)sqlite3_close(store->db);
+    store->db = NULL;
+    if (sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) !=
+        SQLITE_OK)
+        return store_sql_fail(store, err, "cannot open the database");
+    return BENTO_OK;
+}
+
 static bento_rc open_database(struct bento_store *store, struct bento_error *err)
 {
     char path[PATH_MAX];
-    int flags = store->read_only ? SQLITE_OPEN_READONLY
-                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
     (void)snprintf(path, sizeof path, "%s/storage.db", store->home);
-    if (store->read_only && access(path, F_OK) != 0)
-        return BENTO_OK; /* an empty store */
-    if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
+    if (store->read_only)
+        return open_to_read(store, path, err);
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                        NULL) != SQLITE_OK)
         return store_sql_fail(store, err, "cannot open the database");
     (void)sqlite3_busy_timeout(store->db, BUSY_MS);
-    if (store->read_only)
-        return BENTO_OK;
-    /* WAL lets readers and a writer pass each other. A database that 0.13 made is
-     * switched when nobody holds it; SQLite does not wait for that, and either mode is
-     * safe. */
-    int wal = sqlite3_exec(store->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
-    bento_rc rc = wal == SQLITE_OK || wal == SQLITE_BUSY
+    /* A rollback journal, as 0.13 has it: such a home can be read from a read-only mount
+     * and lie on a network file system. A database in WAL mode is switched when nobody
+     * holds it; SQLite does not wait for that, and either mode is safe. */
+    int mode = sqlite3_exec(store->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
+    bento_rc rc = mode == SQLITE_OK || mode == SQLITE_BUSY
                       ? run_sql(store, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE;", err)
                       : store_sql_fail(store, err, "cannot write");
     if (rc == BENTO_OK)
@@ -207,6 +257,22 @@ static void now_text(char to[48], bool iso)
     (void)strftime(seconds, 24, iso ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
     (void)snprintf(to, 48, "%.23s.%06u%s", seconds,
                    (unsigned)(now.tv_nsec / 1000) % 1000000u, iso ? "Z" : "");
+}
+
+static bool fit_for_folder(const char *name, const char *version)
+{
+    return *name && *version && !strchr(name, '/') && !strchr(version, '/') &&
+           name[0] != '.' && strcmp(version, "..") != 0 && strcmp(version, ".") != 0;
+}
+
+/* Where a bundle of this home lies, whatever its row says: homes are copied and moved. */
+static void bundle_path(const struct bento_store *store,
+                        const char *name,
+                        const char *version,
+                        char to[PATH_MAX])
+{
+    (void)snprintf(to, PATH_MAX, "%s/repository/%.300s/%.300s", store->home, name,
+                   version);
 }
 
 /* What is being committed. */
@@ -317,12 +383,6 @@ commit_locked(struct bento_store *store, const struct commit *c, struct bento_er
     return rc;
 }
 
-static bool fit_for_folder(const char *name, const char *version)
-{
-    return *name && *version && !strchr(name, '/') && !strchr(version, '/') &&
-           name[0] != '.' && strcmp(version, "..") != 0 && strcmp(version, ".") != 0;
-}
-
 /* The folder is on disk, then all or nothing of the rest. */
 static bento_rc
 commit_whole(struct bento_store *store, const struct commit *c, struct bento_error *err)
@@ -338,12 +398,16 @@ commit_whole(struct bento_store *store, const struct commit *c, struct bento_err
     if (rc != BENTO_OK)
         return rc;
     rc = commit_locked(store, c, err);
+    bool moved = rc == BENTO_OK; /* the last thing it does */
     if (rc == BENTO_OK)
         rc = bento_fs_sync_folder(parent, err);
     if (rc == BENTO_OK)
         rc = run_sql(store, "COMMIT", err);
-    if (rc != BENTO_OK)
+    if (rc != BENTO_OK) {
         (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+        if (moved)
+            (void)bento_fs_remove_tree(c->target, NULL);
+    }
     return rc;
 }
 
@@ -365,8 +429,7 @@ bento_rc bento_store_commit(struct bento_store *store,
     bento_rc rc;
 
     if (fit_for_folder(c.name, c.version)) {
-        (void)snprintf(target, sizeof target, "%s/repository/%.300s/%.300s", store->home,
-                       c.name, c.version);
+        bundle_path(store, c.name, c.version, target);
         rc = commit_whole(store, &c, err);
     } else {
         rc = bento_fail(err, BENTO_EINVAL,
@@ -388,42 +451,108 @@ static bento_rc keep_uri(void *arg, const struct bento_record *record)
     return BENTO_OK;
 }
 
-bento_rc bento_store_delete(struct bento_store *store,
-                            const char *name,
-                            const char *version,
-                            struct bento_error *err)
+static bento_rc delete_row(struct bento_store *store,
+                           const char *name,
+                           const char *version,
+                           struct bento_error *err)
 {
-    char *uri = NULL;
-    sqlite3_stmt *s;
-    bento_rc rc = bento_store_get(store, name, version, keep_uri, &uri, err);
+    sqlite3_stmt *s = NULL;
+    bento_rc rc = run_sql(store, "BEGIN IMMEDIATE", err);
 
     if (rc != BENTO_OK)
         return rc;
-    rc = run_sql(store, "BEGIN IMMEDIATE", err);
-    if (rc == BENTO_OK &&
-        sqlite3_prepare_v2(
+    if (sqlite3_prepare_v2(
             store->db,
             "UPDATE bentos SET deleted = 1 WHERE name = ? AND version = ? AND deleted = 0",
             -1, &s, NULL) == SQLITE_OK) {
         (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 2, version, -1, SQLITE_STATIC);
-        rc = sqlite3_step(s) == SQLITE_DONE ? BENTO_OK
-                                            : store_sql_fail(store, err, "cannot write");
-        (void)sqlite3_finalize(s);
-        if (rc == BENTO_OK)
-            rc = run_sql(store, "COMMIT", err);
-        if (rc != BENTO_OK)
-            (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     }
+    if (!s || sqlite3_step(s) != SQLITE_DONE)
+        rc = store_sql_fail(store, err, "cannot write");
+    (void)sqlite3_finalize(s);
+    if (rc == BENTO_OK)
+        rc = run_sql(store, "COMMIT", err);
+    if (rc != BENTO_OK)
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+bento_rc bento_store_delete(struct bento_store *store,
+                            const char *name,
+                            const char *version,
+                            struct bento_error *err)
+{
+    char path[PATH_MAX];
+    char *uri = NULL;
+    bento_rc rc = bento_store_get(store, name, version, keep_uri, &uri, err);
+
     /* The row goes first: a crash leaves a folder nobody lists, never a row without its
      * folder. */
-    if (rc == BENTO_OK && uri)
-        rc = bento_fs_remove_tree(uri, err);
+    if (rc == BENTO_OK)
+        rc = delete_row(store, name, version, err);
+    if (rc == BENTO_OK && fit_for_folder(name, version)) {
+        bundle_path(store, name, version, path);
+        if (bento_fs_is_folder(path))
+            rc = bento_fs_remove_tree(path, err);
+        if (uri && strcmp(uri, path) != 0 && bento_fs_is_folder(uri))
+            BENTO_LOG(BENTO_LOG_WARN, "store",
+                      BENTO_LOG_M("a folder outside of this repository is left alone"),
+                      BENTO_LOG_Z("folder", uri), BENTO_LOG_Z("name", name),
+                      BENTO_LOG_Z("version", version));
+    }
     bento_free(uri);
     return rc;
 }
 
 /* ---- BENTO arguments ---- */
+
+struct place {
+    char *uri; /* NULL: not on this machine */
+    char version[304];
+};
+
+static bento_rc keep_place(void *arg, const struct bento_record *record)
+{
+    struct place *place = arg;
+
+    (void)snprintf(place->version, sizeof place->version, "%s", record->version);
+    return keep_uri(&place->uri, record);
+}
+
+/* The folder of a registered bundle: this home's own, else where its row says. */
+static bento_rc folder_of(struct bento_store *store,
+                          const char *name,
+                          const char *version,
+                          char **ret_path,
+                          struct bento_error *err)
+{
+    struct place place = { .uri = NULL };
+    char path[PATH_MAX];
+    bento_rc rc = bento_store_get(store, name, version, keep_place, &place, err);
+
+    if (rc != BENTO_OK)
+        return rc;
+    bundle_path(store, name, place.version, path);
+    if (!place.uri)
+        rc = bento_fail(err, BENTO_EUNSUPPORTED, "%s:%s is not stored on this machine",
+                        name, version);
+    else if (fit_for_folder(name, place.version) && bento_fs_is_folder(path))
+        *ret_path = bento_strdup(path);
+    else if (bento_fs_is_folder(place.uri))
+        *ret_path = bento_strdup(place.uri);
+    else {
+        (void)bento_fail(err, BENTO_ENOTFOUND,
+                         "%s:%s is registered, but its folder '%s' is gone", name,
+                         version, place.uri);
+        rc = bento_hint(
+            err, "save the service again, or remove the entry with 'bentoml delete'");
+    }
+    bento_free(place.uri);
+    if (rc == BENTO_OK && !*ret_path)
+        rc = bento_fail(err, BENTO_ENOMEM, "out of memory");
+    return rc;
+}
 
 static bento_rc resolve_tag(const char *home,
                             const char *name,
@@ -432,29 +561,14 @@ static bento_rc resolve_tag(const char *home,
                             struct bento_error *err)
 {
     struct bento_store *store;
-    char *uri = NULL;
     bento_rc rc = bento_store_open(home, true, &store, err);
 
     if (rc != BENTO_OK)
         return rc;
-    rc = bento_store_get(store, name, version, keep_uri, &uri, err);
+    *ret_path = NULL;
+    rc = folder_of(store, name, version, ret_path, err);
     bento_store_close(store);
-    if (rc != BENTO_OK)
-        return rc;
-    if (!uri)
-        return bento_fail(err, BENTO_EUNSUPPORTED, "%s:%s is not stored on this machine",
-                          name, version);
-    if (!bento_fs_is_folder(uri)) {
-        (void)bento_fail(err, BENTO_ENOTFOUND,
-                         "%s:%s is registered, but its folder '%s' is gone", name,
-                         version, uri);
-        (void)bento_hint(
-            err, "save the service again, or remove the entry with 'bentoml delete'");
-        bento_free(uri);
-        return BENTO_ENOTFOUND;
-    }
-    *ret_path = uri;
-    return BENTO_OK;
+    return rc;
 }
 
 bento_rc bento_store_resolve(const char *home,

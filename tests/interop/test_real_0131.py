@@ -413,7 +413,7 @@ def test_versions_are_taken_once(real, ours, shared, desk):
 
 @pytest.mark.parametrize("kind", ["read", "write"])
 def test_ours_waits_for_a_lock_of_the_real_one(kind, real, ours, desk, tmp_path):
-    """The database is as the real one made it; ours turns it to WAL, for which it needs it alone for a moment."""
+    """The real one holds the database for a while: ours waits."""
     home = tmp_path / "home"
     home.mkdir()
     real.agent("save", [["Portable", "r%d" % i, None] for i in range(3)], home, desk)
