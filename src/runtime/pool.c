@@ -211,6 +211,14 @@ uint32_t bento_pool_workers(const struct bento_pool *pool)
     return n;
 }
 
+bool bento_pool_down(const struct bento_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->count; i++)
+        if (pool->slots[i].state == SLOT_LIVE || !pool->slots[i].failed_starts)
+            return false;
+    return true;
+}
+
 uint32_t bento_pool_idle(const struct bento_pool *pool)
 {
     uint32_t n = 0;

@@ -112,6 +112,8 @@ void bento_pool_free(struct bento_pool *pool);
 
 struct bento_area *bento_pool_area(struct bento_pool *pool);
 uint32_t bento_pool_workers(const struct bento_pool *pool); /* ready, busy or not */
+/* Whether no worker runs and the last start of each has failed. */
+bool bento_pool_down(const struct bento_pool *pool);
 uint32_t bento_pool_idle(const struct bento_pool *pool);
 /* Hands a job to an idle worker. BENTO_EBUSY: none is idle. */
 bento_rc bento_pool_submit(struct bento_pool *pool,

@@ -280,7 +280,13 @@ static void greeted(struct slot *slot, size_t line_size)
         fail_start(slot, &err);
         return;
     }
+    if (pool->ever_ready && !pool->stopping)
+        BENTO_LOG(BENTO_LOG_INFO, "pool", BENTO_LOG_M("worker ready"),
+                  BENTO_LOG_I("pid", slot->process.pid),
+                  BENTO_LOG_I("load_ms", (now - slot->born_ns) / 1000000),
+                  BENTO_LOG_I("failed_starts", slot->failed_starts));
     slot->greeted = true;
+    slot->failed_starts = 0;
     slot->state = SLOT_LIVE;
     slot->deadline_ns = 0;
     pool->ever_ready = true;
@@ -344,6 +350,7 @@ static void on_exit_event(uv_process_t *process, int64_t status, int signal_numb
     if (slot->ctl_open && slot->state == SLOT_STARTING)
         last_words(slot);
     bool silent = !slot->failed && !slot->greeted;
+    slot->failed_starts += !slot->greeted;
     slot->state = SLOT_ENDING;
     /* What it had answered before it ended. */
     for (int turn = 0; turn < LAST_TURNS && results_read(slot); turn++)

@@ -37,6 +37,7 @@ struct slot {
     int wake;
     int done;
     struct bento_buf hello;
+    uint32_t failed_starts; /* in a row */
     int64_t born_ns;
     int64_t restart_ns;
     int64_t pause_ns;

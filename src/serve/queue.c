@@ -146,6 +146,10 @@ void api_enqueue(struct exchange *x)
                       BENTO_STR("503: Service Unavailable: workers are starting\n"));
         return;
     }
+    if (server->down) {
+        exchange_text(x, 503, server_down_text);
+        return;
+    }
     if (server->exchanges > SERVER_QUEUE_MAX) {
         exchange_text(x, 503,
                       BENTO_STR("503: Service Unavailable: too many requests wait\n"));
@@ -272,8 +276,20 @@ void api_pump(struct api *api)
             return;
 }
 
+static void drop_first(struct api *api, struct bento_str text)
+{
+    struct exchange *x = api->first;
+
+    queue_remove(api, x);
+    x->state = EXCHANGE_DONE;
+    exchange_text(x, 503, text);
+    exchange_unref(x);
+}
+
 void api_expire(struct api *api, int64_t now_ns)
 {
+    int64_t limit_ns = api->server->options.timeout_ms * 1000000;
+
     while (api->live_first && api->live_first->deadline_ns <= now_ns) {
         struct exchange *x = api->live_first;
         bool queued = x->state == EXCHANGE_QUEUED;
@@ -285,18 +301,15 @@ void api_expire(struct api *api, int64_t now_ns)
         if (queued) /* a running one is let go when its worker reports */
             exchange_unref(x);
     }
+    while (api->first && now_ns - api->first->arrival_ns >= limit_ns)
+        drop_first(api,
+                   BENTO_STR("503: Service Unavailable: no worker was free in time\n"));
 }
 
-void api_flush(struct api *api)
+void api_flush(struct api *api, struct bento_str text)
 {
-    while (api->first) {
-        struct exchange *x = api->first;
-        queue_remove(api, x);
-        x->state = EXCHANGE_DONE;
-        exchange_text(x, 503,
-                      BENTO_STR("503: Service Unavailable: the server is stopping\n"));
-        exchange_unref(x);
-    }
+    while (api->first)
+        drop_first(api, text);
 }
 
 /* ---- what workers say ---- */

@@ -49,10 +49,11 @@ void api_cancel(struct exchange *x);
 void api_answered(struct exchange *x);
 /* Decides and dispatches; called at the end of a loop turn for dirty queues. */
 void api_pump(struct api *api);
-/* Answers 408 to requests past their deadline. */
+/* Answers 408 to requests past their deadline, and 503 to those that have waited for a
+ * worker as long as an execution may take. */
 void api_expire(struct api *api, int64_t now_ns);
-/* Answers 503 to everything that waits. */
-void api_flush(struct api *api);
+/* Answers 503 with this text to everything that waits. */
+void api_flush(struct api *api, struct bento_str text);
 
 /* Pool callbacks; `arg` is the server. */
 void api_on_result(void *arg, void *ticket, const struct bento_pool_piece *piece);

@@ -44,7 +44,9 @@ static void handle_refusal(struct exchange *x)
 
 static void handle_healthz(struct exchange *x)
 {
-    if (x->server->ready)
+    if (x->server->down)
+        exchange_text(x, 503, server_down_text);
+    else if (x->server->ready)
         exchange_text(x, 200, BENTO_STR("\n"));
     else
         exchange_text(x, 503, BENTO_STR("workers are starting\n"));

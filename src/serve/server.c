@@ -110,7 +110,8 @@ static void server_stop(struct server *server)
     server->stopped = true;
     stop_listening(server);
     for (size_t i = 0; i < server->service.api_count; i++)
-        api_flush(&server->apis[i]);
+        api_flush(&server->apis[i],
+                  BENTO_STR("503: Service Unavailable: the server is stopping\n"));
     bento_pool_stop(server->pool);
 }
 
@@ -164,12 +165,33 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* ---- turns of the loop ---- */
 
+const struct bento_str server_down_text = {
+    "503: Service Unavailable: no worker can be started\n",
+    sizeof "503: Service Unavailable: no worker can be started\n" - 1
+};
+
+/* Waiting for workers that cannot be started would only use up the clients' patience. */
+static void look_after_workers(struct server *server)
+{
+    bool down = server->ready && !server->draining && bento_pool_down(server->pool);
+
+    if (down != server->down)
+        BENTO_LOG(
+            down ? BENTO_LOG_ERROR : BENTO_LOG_INFO, "serve",
+            BENTO_LOG_Z("message", down ? "no worker can be started, requests get 503"
+                                        : "workers are back"));
+    server->down = down;
+    for (size_t i = 0; down && i < server->service.api_count; i++)
+        api_flush(&server->apis[i], server_down_text);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     int64_t now = server_now(server);
 
     conn_check_limits(server, now);
+    look_after_workers(server);
     for (size_t i = 0; i < server->service.api_count; i++)
         api_expire(&server->apis[i], now);
     if (server->draining && !server->stopped) {

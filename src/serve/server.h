@@ -57,6 +57,7 @@ struct server {
     int64_t date_s;
     uint64_t random[4]; /* request ids */
     int port;
+    bool down; /* no worker runs, and none can be started */
     bool listening;
     bool ready; /* the workers have loaded the service */
     bool draining;
@@ -65,6 +66,9 @@ struct server {
     struct bento_error failure; /* why bento_serve ends with an error */
     char *read_buffer;
 };
+
+/* What requests get while `down`. */
+extern const struct bento_str server_down_text;
 
 /* conn.c */
 void conn_accept(struct server *server, int status);
