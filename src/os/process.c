@@ -85,6 +85,12 @@ void bento_environment_free(char **environment)
     bento_free(environment);
 }
 
+void bento_process_kill_rest(int pid)
+{
+    if (pid > 1)
+        (void)kill(-pid, SIGKILL);
+}
+
 void bento_process_kill_group(int pid)
 {
     if (pid > 1 && kill(-pid, SIGKILL) != 0)

@@ -19,6 +19,9 @@ bento_rc bento_environment_new(const char *const *set,
                                struct bento_error *err);
 void bento_environment_free(char **environment);
 
+/* What is left of the group of a leader that has ended. Its number alone may belong to
+ * somebody else by now. */
+void bento_process_kill_rest(int pid);
 /* Sends SIGKILL to every process of the group that `pid` leads, or to `pid` alone when
  * it leads none. Only for children that were not waited for yet. */
 void bento_process_kill_group(int pid);

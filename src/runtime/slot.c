@@ -347,6 +347,8 @@ static void on_exit_event(uv_process_t *process, int64_t status, int signal_numb
     struct bento_pool *pool = slot->pool;
 
     slot->exited = true;
+    bento_process_kill_rest(
+        process->pid); /* what user code started must not outlive it */
     if (slot->ctl_open && slot->state == SLOT_STARTING)
         last_words(slot);
     bool silent = !slot->failed && !slot->greeted;

@@ -26,6 +26,10 @@ class Trapped(bentoml.BentoService):
         import time
         time.sleep(value)
         return value
+    @bentoml.api(input=JsonInput(), batch=False)
+    def spawn(self, value):
+        import subprocess
+        return subprocess.Popen(["sleep", "300"]).pid
 """
 
 
@@ -70,3 +74,21 @@ def test_waiting_for_a_worker_has_an_end(start, trapped):
     for t in threads:
         t.join(20)
     assert sorted(answers) in ([200, 503, 503, 503, 503], [200, 200, 503, 503, 503])
+
+
+def test_processes_of_user_code_end_with_their_worker(start, trapped):
+    server = start("Trapped:latest", "--workers", "1")
+    child = int(ask(server, "POST", "/spawn", JSON, b"0")[2])
+    os.kill(server.workers()[0], signal.SIGKILL)
+
+    def gone():
+        try:
+            return open("/proc/%d/stat" % child).read().rsplit(")", 1)[1].split()[0] == "Z"
+        except OSError:
+            return True
+
+    assert until(gone)
+    assert until(lambda: ask(server, "POST", "/one", JSON, b"0")[0] == 200)
+    child = int(ask(server, "POST", "/spawn", JSON, b"0")[2])
+    assert server.stop() == 0
+    assert until(gone)
