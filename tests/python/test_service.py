@@ -62,6 +62,90 @@ def test_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path / "repository") == []
 
 
+def write_tree(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+SERVICE = """
+import bentoml
+from bentoml.adapters import JsonInput
+%s
+
+class Local(bentoml.BentoService):
+    @bentoml.api(input=JsonInput(), batch=False)
+    def predict(self, value):
+        %s
+"""
+
+
+def save_in(folder, code, *options, check=True):
+    """Run code that saves a service with the folder as its project; the bundle goes to <folder>/../bundle."""
+    bundle = folder.parent / "bundle"
+    bundle.mkdir(exist_ok=True)
+    command = [sys.executable, *(options or ("-c", code))]
+    return bundle, subprocess.run(command, capture_output=True, text=True, cwd=str(folder), check=check)
+
+
+def load_elsewhere(bundle, expression="s.predict(1)"):
+    code = "import bentoml; s = bentoml.load(%r); print(%s)" % (str(bundle), expression)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+
+
+SUB = {"mylib/sub/__init__.py": "", "mylib/sub/deep.py": "from ..other import two\nclass K:\n    n = 1\ndef f(): return two()\n", "mylib/other.py": "def two(): return 2\n"}
+
+
+@pytest.mark.parametrize(
+    "init, imports, body",
+    [
+        ("from .sub.deep import K\n", "import mylib", "return mylib.K.n + 1"),
+        ("from .sub.deep import f\n", "import mylib", "return mylib.f()"),
+        ("from . import other\n", "import mylib", "return mylib.other.two()"),
+        ("from .sub import deep\n", "from mylib import deep", "return deep.f()"),
+        ("from .sub import *\n", "import mylib", "return mylib.deep.f()"),
+        ("", "", "from mylib.sub import deep; return deep.f()"),
+        ("raise_not = 1\ndef later():\n    from . import broken\n", "import mylib.other", "return mylib.other.two()"),
+    ],
+)
+def test_relative_imports_are_in_the_bundle(tmp_path, init, imports, body):
+    files = dict(SUB, **{"mylib/__init__.py": init, "mylib/broken.py": "raise SystemExit(3)\nnot python\n", "svc.py": SERVICE % (imports, body)})
+    if "*" in init:
+        files["mylib/sub/__init__.py"] = "__all__ = ['deep']\n"
+    write_tree(tmp_path / "project", files)
+    bundle, _ = save_in(tmp_path / "project", "import svc; svc.Local().save_to_dir('../bundle')")
+    out = load_elsewhere(bundle)
+    assert (out.returncode, out.stdout) == (0, "2\n"), out.stderr
+
+
+@pytest.mark.parametrize("how", ["import", "-m", "namespace", "init", "cycle", "effect", "itself"])
+def test_a_service_in_a_package(tmp_path, how):
+    text = SERVICE % ("from .utils import f\nfrom ..base import TWO", "return f(TWO)")
+    module = "outer.app.service"
+    files = {"outer/__init__.py": "", "outer/base.py": "TWO = 2\n", "outer/app/__init__.py": "", "outer/app/utils.py": "def f(x): return x\n", "outer/app/service.py": text}
+    if how == "namespace":
+        del files["outer/__init__.py"], files["outer/app/__init__.py"]
+    if how == "cycle":
+        files["outer/app/__init__.py"] = "from .service import Local\n"
+    if how == "init":
+        files["outer/app/__init__.py"] = files.pop("outer/app/service.py")
+        module = "outer.app"
+    if how == "effect":
+        files["outer/app/__init__.py"] = "import builtins\nbuiltins.TWO = 2\n"
+        files["outer/app/service.py"] = SERVICE % ("", "return TWO")
+    if how == "itself":
+        files["outer/app/service.py"] = SERVICE % ("TWO = 2", "import outer.app.service; return outer.app.service.TWO")
+    options = ()
+    if how == "-m":
+        files["outer/app/service.py"] += "\nif __name__ == '__main__':\n    Local().save_to_dir('../bundle')\n"
+        options = ("-m", module)
+    write_tree(tmp_path / "project", files)
+    bundle, _ = save_in(tmp_path / "project", "import %s as svc; svc.Local().save_to_dir('../bundle')" % module, *options)
+    out = load_elsewhere(bundle, "s.predict(1), type(s).__module__")
+    assert (out.returncode, out.stdout) == (0, "2 %s\n" % module), out.stderr
+
+
 def test_artifact_states():
     artifact = SklearnModelArtifact("model")
     assert not artifact.packed and not artifact.is_ready

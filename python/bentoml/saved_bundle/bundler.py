@@ -23,7 +23,8 @@ def _module_of(service: Any) -> "tuple[str, str]":
     if not path:
         raise BentoMLException("BentoService class can not be defined in Python interactive REPL, try writing the class definition to a file and import it.")
     if name == "__main__":
-        name = os.path.splitext(os.path.basename(path))[0]
+        package = getattr(sys.modules[name], "__package__", None)  # set by `python -m package.module`
+        name = (package + "." if package else "") + os.path.splitext(os.path.basename(path))[0]
     return name, os.path.abspath(path)
 
 
@@ -39,7 +40,9 @@ def _module_path(dotted: str, source: str) -> str:
     parts = dotted.split(".")
     if os.path.basename(source) == "__init__.py":
         parts.append("__init__")
-    return os.path.join(*parts) + ".py"
+    base = os.path.basename(source)
+    suffix = ".py" if base.endswith(".py") else base[base.index(".") :]  # of an extension: .cpython-311-x86_64-linux-gnu.so
+    return os.path.join(*parts) + suffix
 
 
 def _fill_inits(folder: str) -> None:

@@ -54,8 +54,23 @@ def _module_file(bundle_path: str, about: Dict[str, Any]) -> str:
     raise BentoMLException("Can not locate module_file %s in saved bundle %s" % (relative, bundle_path))
 
 
+def _package(name: str) -> Any:
+    """The package around a service; None when another one hides it, as long as the service does not need it."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as e:
+        if e.name and (name + ".").startswith(e.name + "."):
+            return None
+        raise
+
+
 def _import_module(name: str, path: str) -> Any:
-    if name in sys.modules:
+    parent, _, own_name = name.rpartition(".")
+    fresh = name not in sys.modules
+    package = _package(parent) if parent and fresh else None
+    if fresh and name in sys.modules:
+        return sys.modules[name]  # its package imports it
+    if not fresh:
         logger.warning("Module `%s` already loaded, using existing imported module.", name)
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -65,8 +80,10 @@ def _import_module(name: str, path: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise
+    if package:
+        setattr(package, own_name, module)
     return module
 
 
