@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import bentoml
 import pytest
@@ -144,6 +145,37 @@ def test_a_service_in_a_package(tmp_path, how):
     bundle, _ = save_in(tmp_path / "project", "import %s as svc; svc.Local().save_to_dir('../bundle')" % module, *options)
     out = load_elsewhere(bundle, "s.predict(1), type(s).__module__")
     assert (out.returncode, out.stdout) == (0, "2 %s\n" % module), out.stderr
+
+
+def zip_of(path, name, text):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, text)
+
+
+def test_zip_archives_are_in_the_bundle(tmp_path):
+    """A declared one, beside the module, and one on sys.path, of the same name."""
+    text = (SERVICE % ("", "from zipped import one; from other import two; return one() + two()")).replace(
+        "class Local", "@bentoml.env(zipimport_archives=['lib/z.zip'])\nclass Local"
+    )
+    project = tmp_path / "project"
+    write_tree(project, {"app/svc.py": text, "app/lib/x": "", "z/x": ""})
+    code = "import sys; sys.path[:0] = ['app', 'z/z.zip']; import svc; svc.Local().save_to_dir('../bundle')"
+    _, out = save_in(project, code, check=False)
+    assert "BentoMLException: zipimport archive 'lib/z.zip' not found" in out.stderr
+    (project / "app/lib/z.zip").write_text("no zip")
+    _, out = save_in(project, code, check=False)
+    assert out.stderr.rstrip().endswith("app/lib/z.zip' is not a zip file")
+    assert os.listdir(tmp_path / "bundle") == []
+    zip_of(project / "app/lib/z.zip", "zipped.py", "def one(): return 1\n")
+    zip_of(project / "z/z.zip", "other.py", "def two(): return 2\n")
+    bundle, _ = save_in(project, code)
+    project.rename(tmp_path / "moved")
+    assert sorted(os.listdir(bundle / "Local/zipimports")) == ["z-1.zip", "z.zip"]
+    (tmp_path / "again").mkdir()
+    out = load_elsewhere(bundle, "s.predict(1), s.save_to_dir(%r)" % str(tmp_path / "again"))
+    assert (out.returncode, out.stdout) == (0, "3 None\n"), out.stderr
+    out = load_elsewhere(tmp_path / "again")
+    assert (out.returncode, out.stdout) == (0, "3\n"), out.stderr
 
 
 def test_artifact_states():

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sys
+import zipfile
 from typing import Any, Dict
 
 from bentoml.exceptions import BentoMLConfigException, BentoMLException
@@ -99,7 +100,9 @@ def load_bento_service_class(bundle_path: str) -> Any:
         sys.path.insert(0, root)
     archives = os.path.join(root, "zipimports")
     for name in sorted(os.listdir(archives)) if os.path.isdir(archives) else ():
-        sys.path.insert(0, os.path.join(archives, name))
+        archive = os.path.join(archives, name)
+        if archive not in sys.path and zipfile.is_zipfile(archive):
+            sys.path.insert(0, archive)
     module = _import_module(about["module_name"], path)
     for value in list(vars(module).values()):
         if getattr(value, "__module__", None) and isinstance(value, type) and _named(value, about["service_name"]):
