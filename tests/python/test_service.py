@@ -178,6 +178,25 @@ def test_zip_archives_are_in_the_bundle(tmp_path):
     assert (out.returncode, out.stdout) == (0, "3\n"), out.stderr
 
 
+def test_a_damaged_description_is_a_clear_error(tmp_path):
+    write_tree(tmp_path / "project", {"svc.py": SERVICE % ("", "return value")})
+    bundle, _ = save_in(tmp_path / "project", "import svc; svc.Local().save_to_dir('../bundle')")
+    whole = (bundle / "bentoml.yml").read_text()
+    cuts = {0: "does not describe a bundle", whole.index("  service_name"): "has no service_name", whole.index("  module_file"): "has no module_file"}
+    cuts[whole.index("apis:")] = "has no apis"
+    cuts[whole.index("service_version:") + 5] = "malformed YAML"
+    for size, why in cuts.items():
+        (bundle / "bentoml.yml").write_text(whole[:size])
+        with pytest.raises(BentoMLException, match=why) as caught:
+            bentoml.load(str(bundle))
+        assert "bentoml.yml" in str(caught.value) and "cut off" in caught.value.hint
+    (bundle / "bentoml.yml").write_text(whole.replace("- name: predict", "- nom: predict"))
+    with pytest.raises(BentoMLException, match="has no name of an API"):
+        bentoml.load(str(bundle))
+    (bundle / "bentoml.yml").write_text(whole)
+    assert bentoml.load(str(bundle)).predict(1) == 1
+
+
 def test_artifact_states():
     artifact = SklearnModelArtifact("model")
     assert not artifact.packed and not artifact.is_ready
