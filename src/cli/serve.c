@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -17,6 +18,65 @@
         .name = "yatai-url", .kind = OPTION_TEXT, .help = "Remote YataiService URL", \
         .hidden = true                                                               \
     }
+
+/* What a bundle needs in its bentoml.yml before any Python is started for it; NULL when
+ * it is there, else the name of what is not. */
+static const char *missing_member(const json_t *document)
+{
+    static const char *const names[] = { "service_name", "service_version", "module_name",
+                                         "module_file" };
+    const json_t *about = json_object_get(document, "metadata");
+    const json_t *apis = json_object_get(document, "apis");
+    const json_t *item;
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        if (!json_object_get(about, names[i]) ||
+            json_is_null(json_object_get(about, names[i])))
+            return names[i];
+    if (!json_is_array(apis))
+        return "apis";
+    json_array_foreach(apis, i, item)
+    {
+        if (!json_is_string(json_object_get(item, "name")))
+            return "name of an API";
+        if (!json_is_string(json_object_get(item, "input_type")) &&
+            !json_is_string(json_object_get(item, "handler_type")))
+            return "input_type of an API";
+    }
+    return NULL;
+}
+
+/* Finds the folder of `bento` and sees that its bentoml.yml is whole. */
+static bento_rc find_bundle(const char *bento, char **ret_path, struct bento_error *err)
+{
+    char *text = NULL;
+    char *path = NULL;
+
+    bento_rc rc = bento_store_resolve(NULL, bento, &path, err);
+    if (rc == BENTO_OK)
+        rc = bento_bundle_read(path, &text, err);
+    if (rc == BENTO_OK) {
+        json_t *document = bento_json_read((struct bento_str){ text, strlen(text) }, err);
+        const char *missing = document ? missing_member(document) : NULL;
+        if (!document)
+            rc = err->code;
+        else if (missing)
+            rc = bento_fail(err, BENTO_ECORRUPT, "'%s/bentoml.yml' has no %s", path,
+                            missing);
+        json_decref(document);
+    }
+    if (rc == BENTO_ECORRUPT && !err->hint[0])
+        (void)bento_hint(
+            err,
+            "the file is damaged or cut off: copy the bundle again, or save it anew");
+    if (rc == BENTO_OK)
+        *ret_path = path;
+    else
+        bento_store_free_text(path);
+    bento_store_free_text(text);
+    return rc;
+}
 
 /* ---- info ---- */
 
@@ -100,7 +160,7 @@ static int run_run(const struct call *call)
     char *path = NULL;
     char *python = NULL;
 
-    bento_rc rc = bento_store_resolve(NULL, call->arguments[0], &path, &err);
+    bento_rc rc = find_bundle(call->arguments[0], &path, &err);
     if (rc == BENTO_OK)
         rc = bento_python_find(call_text(call, "python"), &python, &err);
     char **argv = bento_calloc((size_t)call->rest_count + 8, sizeof *argv);
@@ -295,7 +355,7 @@ static int run_serve(const struct call *call)
             "warning: micro-batching options of this kind are deprecated, ignoring");
     if (call_flag(call, "run-with-ngrok", false))
         command_note(call, "warning: --run-with-ngrok is not supported, ignoring");
-    bento_rc rc = bento_store_resolve(NULL, call->arguments[0], &path, &err);
+    bento_rc rc = find_bundle(call->arguments[0], &path, &err);
     if (rc != BENTO_OK)
         return command_fail(call, &err);
     options.bundle = path;

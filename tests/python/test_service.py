@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import bentoml
 import pytest
@@ -60,6 +61,140 @@ def test_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(TypeError):
         service.save()
     assert os.listdir(tmp_path / "repository") == []
+
+
+def write_tree(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+SERVICE = """
+import bentoml
+from bentoml.adapters import JsonInput
+%s
+
+class Local(bentoml.BentoService):
+    @bentoml.api(input=JsonInput(), batch=False)
+    def predict(self, value):
+        %s
+"""
+
+
+def save_in(folder, code, *options, check=True):
+    """Run code that saves a service with the folder as its project; the bundle goes to <folder>/../bundle."""
+    bundle = folder.parent / "bundle"
+    bundle.mkdir(exist_ok=True)
+    command = [sys.executable, *(options or ("-c", code))]
+    return bundle, subprocess.run(command, capture_output=True, text=True, cwd=str(folder), check=check)
+
+
+def load_elsewhere(bundle, expression="s.predict(1)"):
+    code = "import bentoml; s = bentoml.load(%r); print(%s)" % (str(bundle), expression)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+
+
+SUB = {"mylib/sub/__init__.py": "", "mylib/sub/deep.py": "from ..other import two\nclass K:\n    n = 1\ndef f(): return two()\n", "mylib/other.py": "def two(): return 2\n"}
+
+
+@pytest.mark.parametrize(
+    "init, imports, body",
+    [
+        ("from .sub.deep import K\n", "import mylib", "return mylib.K.n + 1"),
+        ("from .sub.deep import f\n", "import mylib", "return mylib.f()"),
+        ("from . import other\n", "import mylib", "return mylib.other.two()"),
+        ("from .sub import deep\n", "from mylib import deep", "return deep.f()"),
+        ("from .sub import *\n", "import mylib", "return mylib.deep.f()"),
+        ("", "", "from mylib.sub import deep; return deep.f()"),
+        ("raise_not = 1\ndef later():\n    from . import broken\n", "import mylib.other", "return mylib.other.two()"),
+    ],
+)
+def test_relative_imports_are_in_the_bundle(tmp_path, init, imports, body):
+    files = dict(SUB, **{"mylib/__init__.py": init, "mylib/broken.py": "raise SystemExit(3)\nnot python\n", "svc.py": SERVICE % (imports, body)})
+    if "*" in init:
+        files["mylib/sub/__init__.py"] = "__all__ = ['deep']\n"
+    write_tree(tmp_path / "project", files)
+    bundle, _ = save_in(tmp_path / "project", "import svc; svc.Local().save_to_dir('../bundle')")
+    out = load_elsewhere(bundle)
+    assert (out.returncode, out.stdout) == (0, "2\n"), out.stderr
+
+
+@pytest.mark.parametrize("how", ["import", "-m", "namespace", "init", "cycle", "effect", "itself"])
+def test_a_service_in_a_package(tmp_path, how):
+    text = SERVICE % ("from .utils import f\nfrom ..base import TWO", "return f(TWO)")
+    module = "outer.app.service"
+    files = {"outer/__init__.py": "", "outer/base.py": "TWO = 2\n", "outer/app/__init__.py": "", "outer/app/utils.py": "def f(x): return x\n", "outer/app/service.py": text}
+    if how == "namespace":
+        del files["outer/__init__.py"], files["outer/app/__init__.py"]
+    if how == "cycle":
+        files["outer/app/__init__.py"] = "from .service import Local\n"
+    if how == "init":
+        files["outer/app/__init__.py"] = files.pop("outer/app/service.py")
+        module = "outer.app"
+    if how == "effect":
+        files["outer/app/__init__.py"] = "import builtins\nbuiltins.TWO = 2\n"
+        files["outer/app/service.py"] = SERVICE % ("", "return TWO")
+    if how == "itself":
+        files["outer/app/service.py"] = SERVICE % ("TWO = 2", "import outer.app.service; return outer.app.service.TWO")
+    options = ()
+    if how == "-m":
+        files["outer/app/service.py"] += "\nif __name__ == '__main__':\n    Local().save_to_dir('../bundle')\n"
+        options = ("-m", module)
+    write_tree(tmp_path / "project", files)
+    bundle, _ = save_in(tmp_path / "project", "import %s as svc; svc.Local().save_to_dir('../bundle')" % module, *options)
+    out = load_elsewhere(bundle, "s.predict(1), type(s).__module__")
+    assert (out.returncode, out.stdout) == (0, "2 %s\n" % module), out.stderr
+
+
+def zip_of(path, name, text):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, text)
+
+
+def test_zip_archives_are_in_the_bundle(tmp_path):
+    """A declared one, beside the module, and one on sys.path, of the same name."""
+    text = (SERVICE % ("", "from zipped import one; from other import two; return one() + two()")).replace(
+        "class Local", "@bentoml.env(zipimport_archives=['lib/z.zip'])\nclass Local"
+    )
+    project = tmp_path / "project"
+    write_tree(project, {"app/svc.py": text, "app/lib/x": "", "z/x": ""})
+    code = "import sys; sys.path[:0] = ['app', 'z/z.zip']; import svc; svc.Local().save_to_dir('../bundle')"
+    _, out = save_in(project, code, check=False)
+    assert "BentoMLException: zipimport archive 'lib/z.zip' not found" in out.stderr
+    (project / "app/lib/z.zip").write_text("no zip")
+    _, out = save_in(project, code, check=False)
+    assert out.stderr.rstrip().endswith("app/lib/z.zip' is not a zip file")
+    assert os.listdir(tmp_path / "bundle") == []
+    zip_of(project / "app/lib/z.zip", "zipped.py", "def one(): return 1\n")
+    zip_of(project / "z/z.zip", "other.py", "def two(): return 2\n")
+    bundle, _ = save_in(project, code)
+    project.rename(tmp_path / "moved")
+    assert sorted(os.listdir(bundle / "Local/zipimports")) == ["z-1.zip", "z.zip"]
+    (tmp_path / "again").mkdir()
+    out = load_elsewhere(bundle, "s.predict(1), s.save_to_dir(%r)" % str(tmp_path / "again"))
+    assert (out.returncode, out.stdout) == (0, "3 None\n"), out.stderr
+    out = load_elsewhere(tmp_path / "again")
+    assert (out.returncode, out.stdout) == (0, "3\n"), out.stderr
+
+
+def test_a_damaged_description_is_a_clear_error(tmp_path):
+    write_tree(tmp_path / "project", {"svc.py": SERVICE % ("", "return value")})
+    bundle, _ = save_in(tmp_path / "project", "import svc; svc.Local().save_to_dir('../bundle')")
+    whole = (bundle / "bentoml.yml").read_text()
+    cuts = {0: "does not describe a bundle", whole.index("  service_name"): "has no service_name", whole.index("  module_file"): "has no module_file"}
+    cuts[whole.index("apis:")] = "has no apis"
+    cuts[whole.index("service_version:") + 5] = "malformed YAML"
+    for size, why in cuts.items():
+        (bundle / "bentoml.yml").write_text(whole[:size])
+        with pytest.raises(BentoMLException, match=why) as caught:
+            bentoml.load(str(bundle))
+        assert "bentoml.yml" in str(caught.value) and "cut off" in caught.value.hint
+    (bundle / "bentoml.yml").write_text(whole.replace("- name: predict", "- nom: predict"))
+    with pytest.raises(BentoMLException, match="has no name of an API"):
+        bentoml.load(str(bundle))
+    (bundle / "bentoml.yml").write_text(whole)
+    assert bentoml.load(str(bundle)).predict(1) == 1
 
 
 def test_artifact_states():

@@ -4,12 +4,13 @@ import logging
 import os
 import shutil
 import sys
+import zipfile
 from datetime import datetime, timezone
 from typing import Any, Dict, Optional
 
 from bentoml.exceptions import BentoMLException
 from bentoml.saved_bundle import templates
-from bentoml.saved_bundle.modules import local_modules, needed_distributions
+from bentoml.saved_bundle.modules import is_local, local_modules, needed_distributions
 from bentoml.saved_bundle.openapi import openapi_document
 from bentoml.service.env import DEPLOYMENT_VERSION
 
@@ -23,7 +24,8 @@ def _module_of(service: Any) -> "tuple[str, str]":
     if not path:
         raise BentoMLException("BentoService class can not be defined in Python interactive REPL, try writing the class definition to a file and import it.")
     if name == "__main__":
-        name = os.path.splitext(os.path.basename(path))[0]
+        package = getattr(sys.modules[name], "__package__", None)  # set by `python -m package.module`
+        name = (package + "." if package else "") + os.path.splitext(os.path.basename(path))[0]
     return name, os.path.abspath(path)
 
 
@@ -39,7 +41,9 @@ def _module_path(dotted: str, source: str) -> str:
     parts = dotted.split(".")
     if os.path.basename(source) == "__init__.py":
         parts.append("__init__")
-    return os.path.join(*parts) + ".py"
+    base = os.path.basename(source)
+    suffix = ".py" if base.endswith(".py") else base[base.index(".") :]  # of an extension: .cpython-311-x86_64-linux-gnu.so
+    return os.path.join(*parts) + suffix
 
 
 def _fill_inits(folder: str) -> None:
@@ -140,6 +144,31 @@ def _copy_modules(modules: Dict[str, str], package: str) -> None:
         shutil.copyfile(source, target)
 
 
+def _zip_archives(service: Any, module_file: str) -> Dict[str, str]:
+    """Name in the bundle to file: the declared archives, then those of the project on sys.path."""
+    folders = [os.path.dirname(module_file)]
+    if service._bento_service_bundle_path:  # saved again: they lie where the first save put them
+        folders += [os.path.join(service._bento_service_bundle_path, *part, "zipimports") for part in ((service.name,), ())]
+    sources = []
+    for archive in service.env._zipimport_archives or ():
+        places = [os.path.join(folders[0], archive)] + [os.path.join(f, os.path.basename(archive)) for f in folders[1:]]
+        source = next((p for p in places if os.path.isfile(p)), None)
+        if source is None:
+            raise BentoMLException("zipimport archive '%s' not found in '%s', the folder of the service's module" % (archive, folders[0]))
+        if not zipfile.is_zipfile(source):
+            raise BentoMLException("zipimport archive '%s' is not a zip file" % source)
+        sources.append(source)
+    sources += [p for p in sys.path if os.path.isfile(p) and is_local(p) and zipfile.is_zipfile(p)]
+    archives: Dict[str, str] = {}
+    for source in dict.fromkeys(os.path.realpath(p) for p in sources):
+        stem, suffix = os.path.splitext(os.path.basename(source))
+        name, count = stem + suffix, 1
+        while name in archives:
+            name, count = "%s-%d%s" % (stem, count, suffix), count + 1
+        archives[name] = source
+    return archives
+
+
 def write_bundle(service: Any, path: str) -> Dict[str, Any]:
     """All files of a bundle into an existing folder; returns bentoml.yml's document."""
     from bentoml import _core
@@ -152,6 +181,7 @@ def write_bundle(service: Any, path: str) -> Dict[str, Any]:
         raise BentoMLException("Existing module file found for BentoService %s in '%s'" % (name, path))
     module_name, module_file = _module_of(service)
     modules = local_modules(module_name, module_file)
+    archives = _zip_archives(service, module_file)
     if service.env._infer_pip_packages:
         for distribution, version in needed_distributions(modules).items():
             if not service.env.has_specs(distribution):
@@ -165,6 +195,9 @@ def write_bundle(service: Any, path: str) -> Dict[str, Any]:
             raise BentoMLException("web_static_content directory '%s' not found" % static)
         shutil.copytree(static, os.path.join(package, "web_static_content"))
     _fill_inits(package)
+    os.mkdir(os.path.join(package, "zipimports"))
+    for archive, source in archives.items():
+        shutil.copyfile(source, os.path.join(package, "zipimports", archive))
     document = _plain(bundle_document(service, module_name, _module_path(module_name, module_file)))
     text = _core.yaml_dump(json.dumps(document))
     _write(path, "bentoml.yml", text)

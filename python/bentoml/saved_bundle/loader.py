@@ -6,11 +6,24 @@ import logging
 import os
 import shutil
 import sys
+import zipfile
+from functools import partial
 from typing import Any, Dict
 
 from bentoml.exceptions import BentoMLConfigException, BentoMLException
 
 logger = logging.getLogger("bentoml")
+
+
+_DAMAGED = "the file is damaged or cut off: copy the bundle again, or save it anew"
+
+
+class BundleError(BentoMLException):
+    """A bundle cannot be used; `hint` says what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def _resolve(bundle_path: str) -> str:
@@ -19,7 +32,18 @@ def _resolve(bundle_path: str) -> str:
     try:
         return _core.resolve(bundle_path)
     except _core.Error as e:
-        raise BentoMLException(str(e)) from e
+        raise BundleError(e.message, e.hint) from e
+
+
+def _check_members(document: Dict[str, Any], path: str) -> None:
+    """BundleError unless what loading uses is there; `apis` may be missing where a service has none."""
+    about = document["metadata"]
+    missing = [k for k in ("service_name", "service_version", "module_name", "module_file") if about.get(k) is None]
+    apis = document.get("apis") if document.get("apis") is not None else []
+    if not isinstance(apis, list) or not all(isinstance(a, dict) and isinstance(a.get("name"), str) for a in apis):
+        missing.append("name of an API")
+    if missing:
+        raise BundleError("'%s' has no %s" % (path, missing[0]), _DAMAGED)
 
 
 def load_saved_bundle_config(bundle_path: str) -> Dict[str, Any]:
@@ -29,7 +53,11 @@ def load_saved_bundle_config(bundle_path: str) -> Dict[str, Any]:
     try:
         document = json.loads(_core.bundle_read(bundle_path))
     except _core.Error as e:
-        raise BentoMLException(e.message) from e
+        raise BundleError(e.message, e.hint or _DAMAGED) from e
+    path = os.path.join(bundle_path, "bentoml.yml")
+    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+        raise BundleError("'%s' does not describe a bundle" % path, _DAMAGED)
+    _check_members(document, path)
     major = str(document.get("version", "0")).split(".")[0]
     if major != "0":
         raise BentoMLConfigException("The bundle was written by BentoML %s, which this version cannot read" % document.get("version"))
@@ -51,11 +79,26 @@ def _module_file(bundle_path: str, about: Dict[str, Any]) -> str:
         path = os.path.join(folder, relative)
         if os.path.isfile(path):
             return path
-    raise BentoMLException("Can not locate module_file %s in saved bundle %s" % (relative, bundle_path))
+    raise BundleError("Can not locate module_file %s in saved bundle %s" % (relative, bundle_path), "the bundle is incomplete: copy the whole folder again, or save it anew")
+
+
+def _package(name: str) -> Any:
+    """The package around a service; None when another one hides it, as long as the service does not need it."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as e:
+        if e.name and (name + ".").startswith(e.name + "."):
+            return None
+        raise
 
 
 def _import_module(name: str, path: str) -> Any:
-    if name in sys.modules:
+    parent, _, own_name = name.rpartition(".")
+    fresh = name not in sys.modules
+    package = _package(parent) if parent and fresh else None
+    if fresh and name in sys.modules:
+        return sys.modules[name]  # its package imports it
+    if not fresh:
         logger.warning("Module `%s` already loaded, using existing imported module.", name)
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -65,8 +108,10 @@ def _import_module(name: str, path: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise
+    if package:
+        setattr(package, own_name, module)
     return module
 
 
@@ -82,10 +127,14 @@ def load_bento_service_class(bundle_path: str) -> Any:
         sys.path.insert(0, root)
     archives = os.path.join(root, "zipimports")
     for name in sorted(os.listdir(archives)) if os.path.isdir(archives) else ():
-        sys.path.insert(0, os.path.join(archives, name))
+        archive = os.path.join(archives, name)
+        if archive not in sys.path and zipfile.is_zipfile(archive):
+            sys.path.insert(0, archive)
     module = _import_module(about["module_name"], path)
     for value in list(vars(module).values()):
         if getattr(value, "__module__", None) and isinstance(value, type) and _named(value, about["service_name"]):
+            if not document.get("apis") and any(hasattr(f, "_is_api") for f in map(partial(getattr, value), dir(value))):
+                raise BundleError("'%s' has no apis, but the service has" % os.path.join(bundle_path, "bentoml.yml"), _DAMAGED)
             value._bento_service_bundle_path = bundle_path  # type: ignore[attr-defined]
             value._bento_service_bundle_version = about["service_version"]  # type: ignore[attr-defined]
             if value._env is not None and value._env._requirements_txt_file:  # type: ignore[attr-defined]

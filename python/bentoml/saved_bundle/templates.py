@@ -61,13 +61,13 @@ setup(
     long_description=read("README.md"),
     packages=find_packages(),
     include_package_data=True,
-    package_data={{"{name}": ["bentoml.yml", "artifacts/*"]}},
+    package_data={{"{name}": ["bentoml.yml", "artifacts/*", "zipimports/*"]}},
     install_requires=requirements(),
     entry_points={{"console_scripts": ["{name}={name}:cli"]}},
 )
 '''
 
-MANIFEST = "include {name}/bentoml.yml\ngraft {name}/artifacts\n"
+MANIFEST = "include {name}/bentoml.yml\ngraft {name}/artifacts\ngraft {name}/zipimports\n"
 
 DOCKERFILE = """FROM {base_image}
 

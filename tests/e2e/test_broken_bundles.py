@@ -1,0 +1,68 @@
+"""Bundles that cannot be loaded: `run` and `serve` say why in one line, what to do about it, and end with status 1."""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import environment
+
+SERVICE = """
+import os, sys
+import bentoml
+from bentoml.adapters import JsonInput, MultiFileInput
+from bentoml.service.artifacts.common import PickleArtifact
+
+@bentoml.artifacts([PickleArtifact("model")])
+class Fragile(bentoml.BentoService):
+    @bentoml.api(input=JsonInput(), batch=False)
+    def predict(self, value):
+        return value
+
+    @bentoml.api(input=MultiFileInput(input_names=["left_one"]), batch=False)
+    def files(self, left_one):
+        return left_one.read().decode()
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, home):
+    folder = tmp_path_factory.mktemp("fragile")
+    (folder / "fragile.py").write_text(SERVICE)
+    (folder / "bundle").mkdir()
+    code = "import fragile; s = fragile.Fragile(); s.pack('model', 1); s.save_to_dir('bundle')"
+    subprocess.run([sys.executable, "-c", code], env=environment(home), cwd=str(folder), check=True)
+    return folder / "bundle"
+
+
+@pytest.fixture
+def bundle(whole, tmp_path):
+    return pathlib.Path(shutil.copytree(whole, tmp_path / "bundle"))
+
+
+def run(bentoml, bundle, *words):
+    return bentoml("run", str(bundle), *(words or ("predict", "--input", "1")))
+
+
+def serve(bentoml, bundle):
+    return bentoml("serve", str(bundle), "--port", "0", "--workers", "1")
+
+
+@pytest.mark.parametrize("how", ["empty", "no metadata", "cut in a line", "cut before apis", "cut in an API"])
+@pytest.mark.parametrize("command", [run, serve])
+def test_bentoml_yml(bentoml, bundle, how, command):
+    text = (bundle / "bentoml.yml").read_text()
+    cut = {
+        "empty": (0, "does not describe a bundle"),
+        "no metadata": (text.index("  service_name"), "has no service_name"),
+        "cut in a line": (text.index("service_version") + 4, "malformed YAML at line"),
+        "cut before apis": (text.index("apis:"), "has no apis"),
+        "cut in an API": (text.index("  input_type"), "has no input_type of an API"),
+    }
+    (bundle / "bentoml.yml").write_text(text[: cut[how][0]])
+    done = command(bentoml, bundle)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and len(lines) == 2, done.stderr
+    assert re.match(r"Error: bentoml-cli %s failed: .*/bentoml.yml'" % command.__name__, lines[0])
+    assert cut[how][1] in lines[0] and lines[1].startswith("hint: the file is damaged or cut off")
