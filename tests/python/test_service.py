@@ -181,6 +181,42 @@ def test_dataframe_input_types():
         DataframeInput(columns=["a"], dtype={"b": "int"})
 
 
+@pytest.mark.parametrize(
+    "kind, value, want",
+    [
+        ("int64", "9223372036854775807", 9223372036854775807),
+        ("int64", "9223372036854775808", None),
+        ("int64", "18446744073709551616", None),
+        ("int64", "-9223372036854775808", -9223372036854775808),
+        ("uint64", "18446744073709551615", 18446744073709551615),
+        ("uint64", "-1", None),
+        ("int8", "127", 127),
+        ("int8", "300", None),
+        ("int8", "-129", None),
+        ("uint8", "255", 255),
+        ("uint8", "-1", None),
+        ("int64", "1.0", None),
+        ("int64", "true", None),
+        (bool, "1", True),
+        ("bool", "0", False),
+        ("bool", "true", True),
+        ("bool", "2", None),
+        ("bool", "-1", None),
+        ("bool", "1.0", None),
+        ("float64", '"x"', None),
+        ("float32", "3", 3.0),
+    ],
+)
+def test_casts_keep_the_value_or_refuse(kind, value, want):
+    adapter = DataframeInput(dtype={"a": kind})
+    tasks = [InferenceTask(data='[{"a": %s}]' % value), InferenceTask(data="a\n%s\n" % value, http_headers={"Content-Type": "text/csv"})]
+    for task in tasks:
+        (frame,) = adapter.extract_user_func_args([task])
+        assert task.is_discarded == (want is None) and (task.error.http_status == 400 if task.is_discarded else True)
+        if want is not None:
+            assert frame["a"].tolist() == [want] and frame["a"].dtype == kind
+
+
 def test_headers():
     headers = HTTPHeaders([("Content-Type", "Text/CSV; Charset=Latin-1"), ("X", "1"), ("x", "2")])
     assert headers.content_type == "text/csv" and headers.charset == "Latin-1"
