@@ -254,7 +254,7 @@ class Executor:
             try:
                 body = body.encode("utf-8")
             except UnicodeEncodeError:
-                self._text(i, 400, "the result is no valid text", rerun)
+                self._text(i, 500, "the result is no valid text", rerun)
                 return
         if not isinstance(body, (bytes, bytearray)):
             raise TypeError("a result's data must be str or bytes, not %s" % type(body).__name__)

@@ -121,7 +121,7 @@ def test_integers_join_floats_when_asked(start, picky, options, extra):
 LEAVING = """
 import asyncio, time, bentoml
 from bentoml.adapters import BaseInputAdapter, DataframeInput, JsonInput
-from bentoml.types import InferenceTask
+from bentoml.types import InferenceError, InferenceResult, InferenceTask
 
 KINDS = {-1: SystemExit, -2: asyncio.CancelledError, -3: KeyboardInterrupt, -4: GeneratorExit}
 
@@ -170,6 +170,18 @@ class Leaving(bentoml.BentoService):
         leave([item["a"]])
         return item["a"]
 
+    @bentoml.api(input=JsonInput(), batch=True)
+    def half(self, items):
+        return [InferenceResult(data="\\ud83d" if i["a"] == 1 else "whole", http_status=200) for i in items]
+
+    @bentoml.api(input=JsonInput(), batch=True)
+    def half_error(self, items):
+        return [InferenceError(err_msg="\\ud83d", http_status=400) for i in items]
+
+    @bentoml.api(input=DataframeInput(), batch=True)
+    def half_frame(self, df):
+        return ["\\ud83d" if a == 1 else "whole" for a in df["a"]]
+
     @bentoml.api(input=Leaver(), batch=True)
     def adapter(self, items):
         leave(items)
@@ -214,3 +226,11 @@ def test_leaving_is_failing(leaving, api, kind):
     if api in ("frame", "values", "single"):
         assert answers[kind][2].startswith(b"Exception happened in API function: ")
     assert leaving.workers() == before
+
+
+def test_half_a_surrogate_pair_is_the_service_s_fault(leaving):
+    for api in ("half", "half_error", "half_frame"):
+        status, _, text = ask(leaving, "POST", "/" + api, JSON, b'[{"a": 1}]' if api == "half_frame" else b'{"a": 1}')
+        assert status == 500 and text, (api, status, text)
+    assert ask(leaving, "POST", "/half", JSON, b'{"a": 2}')[2] == b"whole"
+    assert ask(leaving, "POST", "/half_frame", JSON, b'[{"a": 2}]')[2] == b'["whole"]'
