@@ -185,7 +185,7 @@ class Executor:
         if merged and any(r.http_status >= 500 for r in results):
             raise Mismatch(MISMATCH)
         for i, result in zip(indices, results):
-            self._send(i, self.api.output_adapter.to_http_response(result), rerun)
+            self._deliver(i, result, rerun)
 
     # ---- tasks ----
 
@@ -239,12 +239,15 @@ class Executor:
                 self._text(i, error[0], error[1], rerun)
             return
         for i, result in zip(indices, results):
-            try:
-                response = self.api.output_adapter.to_http_response(result)
-                self._send(i, response, rerun)
-            except BaseException:  # noqa: BLE001 (a result that is no text, a header that is none)
-                traceback.print_exc(file=sys.stderr)
-                self._text(i, 500, GENERIC_ERROR, rerun)
+            self._deliver(i, result, rerun)
+
+    def _deliver(self, i: int, result: InferenceResult, rerun: bool) -> None:
+        """Answers one request. What cannot be sent fails here: its neighbours may have been answered, so no call is run again."""
+        try:
+            self._send(i, self.api.output_adapter.to_http_response(result), rerun)
+        except BaseException:  # noqa: BLE001 (a result that is no text, a header that is none)
+            traceback.print_exc(file=sys.stderr)
+            self._text(i, 500, GENERIC_ERROR, rerun)
 
     def _send(self, i: int, response: HTTPResponse, rerun: bool) -> None:
         body: Any = response.body

@@ -182,6 +182,13 @@ class Leaving(bentoml.BentoService):
     def half_frame(self, df):
         return ["\\ud83d" if a == 1 else "whole" for a in df["a"]]
 
+    @bentoml.api(input=DataframeInput(), batch=True)
+    def odd(self, df):
+        if (df["a"] == 999).any():
+            time.sleep(1.0)
+        made = {2: {"data": object()}, 3: {"data": "x", "http_headers": {"A": "b\\r\\nC: d"}}, 4: {"data": "x", "http_status": 42}}
+        return [InferenceResult(**dict({"data": str(a), "http_status": 200}, **made.get(a, {}))) for a in df["a"]]
+
     @bentoml.api(input=Leaver(), batch=True)
     def adapter(self, items):
         leave(items)
@@ -234,3 +241,12 @@ def test_half_a_surrogate_pair_is_the_service_s_fault(leaving):
         assert status == 500 and text, (api, status, text)
     assert ask(leaving, "POST", "/half", JSON, b'{"a": 2}')[2] == b"whole"
     assert ask(leaving, "POST", "/half_frame", JSON, b'[{"a": 2}]')[2] == b'["whole"]'
+
+
+def test_a_result_that_cannot_be_sent_fails_alone(leaving):
+    """Whatever is wrong with it shows only when neighbours of the call are answered already."""
+    before = leaving.workers()
+    fine = [1, 5, 6, 7, 8, 9, 10, 11]
+    answers = at_once(leaving, "odd", fine + [2, 3, 4])
+    assert {v: answers[v][0] for v in answers} == {v: 500 if v in (2, 3, 4) else 200 for v in answers}
+    assert [answers[v][2] for v in fine] == [b"%d" % v for v in fine] and leaving.workers() == before
