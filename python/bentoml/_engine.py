@@ -2,7 +2,8 @@
 
 The common road (DataframeInput, results as arrays) makes no Python object per request. Every other adapter takes the general
 road through InferenceTask. Whatever happens to a request never reaches its neighbours: when the function fails on a merged
-batch, or returns a wrong number of results, it is run again request by request.
+batch, or returns a wrong number of results, it is run again request by request. User code fails with any BaseException: SystemExit
+or a cancelled task of an event loop would end the worker and take the neighbours along.
 """
 import os
 import sys
@@ -17,7 +18,7 @@ from bentoml.adapters.dataframe_output import DataframeOutput, frame_to_json, ro
 from bentoml.adapters.default_output import DefaultOutput, is_pandas
 from bentoml.adapters.json_output import JsonOutput
 from bentoml.exceptions import BentoMLException
-from bentoml.service.inference_api import InferenceAPI
+from bentoml.service.inference_api import InferenceAPI, text_of
 from bentoml.types import HTTPHeaders, HTTPRequest, HTTPResponse, InferenceResult, InferenceTask
 
 FLAG_GZIP, FLAG_MULTIPART, FLAG_CHARSET = 2, 4, 8
@@ -107,7 +108,7 @@ class Executor:
         try:
             value = self._call(frame)
             self._answer_frame(indices, rows, total, value, merged)
-        except Exception as e:  # noqa: BLE001 (user code)
+        except BaseException as e:  # noqa: BLE001 (user code: sys.exit() too)
             if merged and RERUN:
                 self._run_alone(group)
                 return
@@ -129,7 +130,7 @@ class Executor:
                 self._answer_frame((i,), (count,), count, value, False, True)
             except Refused:
                 self._refuse(i, "EINVAL")
-            except Exception as e:  # noqa: BLE001 (user code)
+            except BaseException as e:  # noqa: BLE001 (user code: sys.exit() too)
                 self._text(i, 500, MISMATCH if isinstance(e, Mismatch) else self.api.failure(e), True)
 
     def _call(self, *args: Any) -> Any:
@@ -184,7 +185,7 @@ class Executor:
         if merged and any(r.http_status >= 500 for r in results):
             raise Mismatch(MISMATCH)
         for i, result in zip(indices, results):
-            self._send(i, self.api.output_adapter.to_http_response(result), rerun)
+            self._deliver(i, result, rerun)
 
     # ---- tasks ----
 
@@ -197,7 +198,7 @@ class Executor:
             task = self.api.input_adapter.from_http_request(self._request(i))
         except BentoMLException as e:
             task = InferenceTask().discard(http_status=e.status_code, err_msg=str(e))
-        except Exception:  # noqa: BLE001 (a custom adapter: its error is this request's alone)
+        except BaseException:  # noqa: BLE001 (a custom adapter: its error is this request's alone)
             traceback.print_exc(file=sys.stderr)
             task = InferenceTask().discard(http_status=500, err_msg=GENERIC_ERROR)
         task.task_id = self.link.task_id(i)
@@ -222,9 +223,9 @@ class Executor:
         except BentoMLException as e:
             results = None
             error: Tuple[int, str] = (e.status_code, str(e))
-        except Exception as e:  # noqa: BLE001 (adapters and results of user code)
+        except BaseException as e:  # noqa: BLE001 (adapters and results of user code)
             results = None
-            error = (500, MISMATCH if str(e) == MISMATCH else GENERIC_ERROR)
+            error = (500, MISMATCH if text_of(e) == MISMATCH else GENERIC_ERROR)
             traceback.print_exc(file=sys.stderr)
         self.user_ns += time.perf_counter_ns() - began
         failed = results is None or any(r.http_status >= 500 for r in results)
@@ -238,12 +239,15 @@ class Executor:
                 self._text(i, error[0], error[1], rerun)
             return
         for i, result in zip(indices, results):
-            try:
-                response = self.api.output_adapter.to_http_response(result)
-                self._send(i, response, rerun)
-            except Exception:  # noqa: BLE001 (a result that is no text, a header that is none)
-                traceback.print_exc(file=sys.stderr)
-                self._text(i, 500, GENERIC_ERROR, rerun)
+            self._deliver(i, result, rerun)
+
+    def _deliver(self, i: int, result: InferenceResult, rerun: bool) -> None:
+        """Answers one request. What cannot be sent fails here: its neighbours may have been answered, so no call is run again."""
+        try:
+            self._send(i, self.api.output_adapter.to_http_response(result), rerun)
+        except BaseException:  # noqa: BLE001 (a result that is no text, a header that is none)
+            traceback.print_exc(file=sys.stderr)
+            self._text(i, 500, GENERIC_ERROR, rerun)
 
     def _send(self, i: int, response: HTTPResponse, rerun: bool) -> None:
         body: Any = response.body
@@ -253,7 +257,7 @@ class Executor:
             try:
                 body = body.encode("utf-8")
             except UnicodeEncodeError:
-                self._text(i, 400, "the result is no valid text", rerun)
+                self._text(i, 500, "the result is no valid text", rerun)
                 return
         if not isinstance(body, (bytes, bytearray)):
             raise TypeError("a result's data must be str or bytes, not %s" % type(body).__name__)

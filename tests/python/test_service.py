@@ -316,12 +316,75 @@ def test_dataframe_input_types():
         DataframeInput(columns=["a"], dtype={"b": "int"})
 
 
+@pytest.mark.parametrize(
+    "kind, value, want",
+    [
+        ("int64", "9223372036854775807", 9223372036854775807),
+        ("int64", "9223372036854775808", None),
+        ("int64", "18446744073709551616", None),
+        ("int64", "-9223372036854775808", -9223372036854775808),
+        ("uint64", "18446744073709551615", 18446744073709551615),
+        ("uint64", "-1", None),
+        ("int8", "127", 127),
+        ("int8", "300", None),
+        ("int8", "-129", None),
+        ("uint8", "255", 255),
+        ("uint8", "-1", None),
+        ("int64", "1.0", None),
+        ("int64", "true", None),
+        (bool, "1", True),
+        ("bool", "0", False),
+        ("bool", "true", True),
+        ("bool", "2", None),
+        ("bool", "-1", None),
+        ("bool", "1.0", None),
+        ("float64", '"x"', None),
+        ("float32", "3", 3.0),
+    ],
+)
+def test_casts_keep_the_value_or_refuse(kind, value, want):
+    adapter = DataframeInput(dtype={"a": kind})
+    tasks = [InferenceTask(data='[{"a": %s}]' % value), InferenceTask(data="a\n%s\n" % value, http_headers={"Content-Type": "text/csv"})]
+    for task in tasks:
+        (frame,) = adapter.extract_user_func_args([task])
+        assert task.is_discarded == (want is None) and (task.error.http_status == 400 if task.is_discarded else True)
+        if want is not None:
+            assert frame["a"].tolist() == [want] and frame["a"].dtype == kind
+
+
 def test_headers():
     headers = HTTPHeaders([("Content-Type", "Text/CSV; Charset=Latin-1"), ("X", "1"), ("x", "2")])
     assert headers.content_type == "text/csv" and headers.charset == "Latin-1"
     assert headers["X"] == "1" and headers.getall("X") == ["1", "2"] and "accept" not in headers
     with pytest.raises(KeyError):
         headers["Accept"]
+
+
+REAL_CHARSETS = """utf-8 UTF8 utf_8 utf-8-sig utf-16 UTF-16LE utf-16-be utf-32 utf-32le utf-32-be latin-1 latin1 iso-8859-1 ISO_8859-1
+    l1 iso8859-15 iso-8859-9 windows-1252 cp1252 gbk gb2312 cp936 gb18030 mac-roman macintosh koi8-r koi8-u shift_jis sjis cp932
+    euc-jp euc-kr big5 ascii us-ascii""".split()
+
+
+@pytest.mark.parametrize("name", REAL_CHARSETS)
+@pytest.mark.parametrize("adapter", [StringInput(), JsonInput(), DataframeInput()], ids=["text", "json", "frame"])
+def test_charsets(adapter, name):
+    text = next(t for t in ('[{"a": "\u00fc"}]', '[{"a": "\u0416"}]', '[{"a": "z"}]') if t.encode(name, "ignore").decode(name) == t)
+    task = adapter.from_http_request(HTTPRequest({"Content-Type": "application/json; charset=%s" % name}, text.encode(name)))
+    assert not task.is_discarded and task.data == text
+
+
+@pytest.mark.parametrize("adapter", [StringInput(), JsonInput(), DataframeInput()], ids=["text", "json", "frame"])
+def test_charsets_that_are_none(adapter):
+    names = "punycode unicode_escape raw-unicode-escape idna hex base64 rot13 zip bz2 uu quopri utf-7 mbcs undefined klingon ../os a\xe9".split(" ")
+    for name in names + ["x" * 10000, "utf-8\0", " "]:
+        task = adapter.from_http_request(HTTPRequest({"Content-Type": "text/plain; charset=%s" % name}, b"[[1]]"))
+        if not name.strip():
+            assert not task.is_discarded
+            continue
+        assert task.is_discarded and task.error.http_status == 400 and len(task.error.err_msg) < 100
+        assert "charset %s is not supported" % ascii(name[:40]) in task.error.err_msg
+    broken = adapter.from_http_request(HTTPRequest({"Content-Type": "text/plain; charset=utf-16"}, b"[[1]]"))
+    assert broken.is_discarded and broken.error.http_status == 400
 
 
 def test_environment():

@@ -31,6 +31,14 @@ def _numpy_dtype(kind: Any) -> Any:
         return None
 
 
+def _holds(column: Any, kind: str, dtype: Any) -> bool:
+    """Whether a column of integers fits a declared integer or bool type without a change of value."""
+    import numpy as np
+
+    low, high = (0, 1) if kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return low <= int(column.min()) and int(column.max()) <= high
+
+
 class Refused(Exception):
     """A frame whose cells do not fit the adapter's dtype."""
 
@@ -142,7 +150,10 @@ class DataframeInput(StringInput):
             if dtype == _numpy_dtype(kind):
                 continue
             have, want = dtype.kind, self._kind_of(kind)
-            fits = want == "O" or have == want or (want == "f" and have in "iu") or (want in "iu" and have in "iu")
+            if have in "iu" and want in "iub":
+                fits = _holds(frame[name], want, _numpy_dtype(kind))
+            else:
+                fits = want == "O" or have == want or (want == "f" and have in "iu")
             if not fits:
                 raise Refused("column %r holds %s, not %s" % (name, dtype, kind))
             try:

@@ -1,10 +1,30 @@
 """Text input."""
 import codecs
-from typing import Any, Iterator, Sequence, Tuple
+import re
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+from typing import Any, Iterator, Optional, Sequence, Tuple
 
 from bentoml.adapters.base_input import BaseInputAdapter, parse_cli_input
 from bentoml.adapters.utils import inflate
 from bentoml.types import FileLike, HTTPRequest, InferenceTask, parse_form_data
+
+# Python's own list holds decoders that a body must not reach: punycode takes quadratic time, others run escapes or are no text at all.
+_CHARSETS = frozenset(
+    """utf_8 utf_8_sig utf_16 utf_16_le utf_16_be utf_32 utf_32_le utf_32_be ascii latin_1 koi8_r koi8_u mac_roman
+    cp874 cp932 cp949 cp950 gbk gb2312 gb18030 big5 shift_jis euc_jp euc_kr""".split()
+    + ["cp%d" % n for n in range(1250, 1259)]
+    + ["iso8859_%d" % n for n in range(2, 17) if n != 12]
+)
+
+
+def known_charset(name: str) -> Optional[str]:
+    """Python's name of a charset that bodies may have. Names are not put to codecs.lookup(), which remembers every one it is asked for."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}", name):
+        return None
+    plain = normalize_encoding(name).lower()
+    plain = aliases.get(plain) or aliases.get(plain.replace(".", "_")) or plain
+    return plain if plain in _CHARSETS else None
 
 
 def guess_decode(data: bytes) -> str:
@@ -42,14 +62,15 @@ class StringInput(BaseInputAdapter):
         return self._decode(task, body, charset)
 
     def _decode(self, task: InferenceTask, body: bytes, charset: str) -> InferenceTask:
+        name = known_charset(charset) if charset else ""
+        if name is None:
+            return task.discard(http_status=400, err_msg="%s: charset %s is not supported" % (self._name(), ascii(charset[:40])))
         try:
-            task.data = body.decode(charset) if charset else guess_decode(body)
+            task.data = body.decode(name) if name else guess_decode(body)
         except UnicodeDecodeError:
             return task.discard(
                 http_status=400, err_msg="%s: UnicodeDecodeError for %s" % (self._name(), repr(body[:1000]))
             )
-        except LookupError:
-            return task.discard(http_status=400, err_msg="%s: Unsupported charset %s" % (self._name(), charset))
         return task
 
     def from_aws_lambda_event(self, event: Any) -> InferenceTask:

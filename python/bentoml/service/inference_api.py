@@ -1,6 +1,7 @@
 """One API of a service: adapters around the user function."""
 import inspect
 import logging
+import signal
 import sys
 import traceback
 from typing import Any, Callable, List, Optional, Sequence
@@ -15,6 +16,21 @@ logger = logging.getLogger("bentoml")
 def _accepts(func: Callable[..., Any], name: str) -> bool:
     parameters = inspect.signature(func).parameters.values()
     return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def reraise_interrupt(error: BaseException) -> None:
+    """Lets the user's Ctrl-C through. Workers ignore SIGINT: there it was raised by user code and is a failure like any other."""
+    if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        raise error
+
+
+def text_of(error: BaseException) -> str:
+    """str() of an exception, which is user code too."""
+    try:
+        return str(error)
+    except BaseException as e:  # noqa: BLE001 (as above)
+        reraise_interrupt(e)
+        return type(error).__name__
 
 
 class InferenceAPI:
@@ -76,7 +92,7 @@ class InferenceAPI:
         """What the client is told; the traceback goes to the log."""
         print("Error caught in API function:", file=sys.stderr)
         traceback.print_exception(type(error), error, error.__traceback__)
-        return "Exception happened in API function: %s" % error
+        return "Exception happened in API function: %s" % text_of(error)
 
     def pack(self, value: Any, tasks: Sequence[InferenceTask]) -> List[InferenceResult]:
         """Results of the tasks that are still live, in order."""
@@ -93,7 +109,8 @@ class InferenceAPI:
             return []
         try:
             value = self.call_batch(args, usable)
-        except Exception as e:  # noqa: BLE001 (user code: reported per task)
+        except BaseException as e:  # noqa: BLE001 (user code may call sys.exit(); reported per task)
+            reraise_interrupt(e)
             text = self.failure(e)
             for task in usable:
                 task.discard(http_status=500, err_msg=text)
@@ -106,7 +123,8 @@ class InferenceAPI:
         for task, task_args in zip(usable, self.input_adapter.iter_batch_args(args, tasks=usable)):
             try:
                 value = self.call_single(task_args, task)
-            except Exception as e:  # noqa: BLE001 (user code: reported per task)
+            except BaseException as e:  # noqa: BLE001 (user code may call sys.exit(); reported per task)
+                reraise_interrupt(e)
                 task.discard(http_status=500, err_msg=self.failure(e))
                 continue
             if not task.is_discarded:
