@@ -189,6 +189,17 @@ static int decode_path(struct bento_http1 *p, struct bento_str raw)
     return 0;
 }
 
+/* RFC 9112 3: one SP on either side of the target. llhttp takes more before it. */
+static bool line_spaced(const struct bento_http1 *p, size_t method)
+{
+    const char *end = p->base + p->target.at + p->target.n;
+    size_t start = 0;
+
+    while (p->base[start] == '\r' || p->base[start] == '\n') /* before the line */
+        start++;
+    return p->target.at == start + method + 1 && end[0] == ' ' && end[1] == 'H';
+}
+
 /* origin-form, absolute-form, or "*". */
 static int split_target(struct bento_http1 *p)
 {
@@ -314,6 +325,8 @@ static int build_head(struct bento_http1 *p)
                                       .content_length = -1 };
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
         return refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    if (!line_spaced(p, head->method_name.n))
+        return refuse(p, 400, "malformed request line");
     if (p->llhttp.method == HTTP_CONNECT)
         return refuse(p, 405, "this server is no proxy");
     for (size_t i = 0; i < p->field_count; i++) {

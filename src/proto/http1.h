@@ -9,6 +9,7 @@
  * refused
  *   - Transfer-Encoding only as exactly `chunked` (any case), never on 1.0, never with
  * Content-Length
+ *   - one SP, no more, on either side of the request target
  *   - one Content-Length (a second one is refused even when equal)
  *   - CONNECT is refused; `Upgrade` is ignored, the bytes behind the request stay HTTP
  *   - limits on the request line, on header bytes, on header count, and on

@@ -141,6 +141,10 @@ static const struct {
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
         "[GET / Connection=Upgrade Upgrade=h2c].[GET /2]."),
     CASE("options star", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "[OPTIONS *]."),
+    CASE(
+        "empty lines before a request",
+        "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "[GET /].[GET /2]."),
     /* refused: lengths */
     CASE("CL +19", H "Content-Length: +19\r\n\r\n" B, "!400"),
     CASE("CL 0x13", H "Content-Length: 0x13\r\n\r\n" B, "!400"),
@@ -207,6 +211,12 @@ static const struct {
          H TE "\r\nfffffffffffffffff\r\n",
          "[POST /p Transfer-Encoding=chunked]!400"),
     /* refused: host, version, method, target */
+    CASE("two spaces before the target", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("two spaces behind the target", "GET /  HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("tab before the target", "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("space and tab", "GET \t/ HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("space behind the version", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "!505"),
+    CASE("space before the method", " GET / HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
     CASE("no Host", "GET / HTTP/1.1\r\n\r\n", "!400"),
     CASE("two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "!400"),
     CASE("0.9", "GET /\r\n\r\n", "!505"),
