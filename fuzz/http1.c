@@ -37,7 +37,7 @@ static int on_body(void *arg, const char *p, size_t n)
 
 static struct trace run(const char *p, size_t n, size_t cut)
 {
-    static const struct bento_http1_events events = { on_head, on_body };
+    static const struct bento_http1_events events = { on_head, NULL, on_body };
     struct bento_http1_limits limits = BENTO_HTTP1_LIMITS_INIT;
     struct trace t = { 1469598103934665603ULL, 0 };
     struct bento_http1 *parser = bento_http1_new(&limits, &events, &t);

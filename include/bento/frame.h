@@ -104,10 +104,13 @@ void bento_frames_free(struct bento_frames *frames);
 /* Forgets all decoded frames, keeps memory for the next job. */
 void bento_frames_clear(struct bento_frames *frames);
 
+#define BENTO_FRAME_COLUMNS_MAX 65536
+
 /* BENTO_EPARSE: not this format, wrong orient, no rows, ragged, not UTF-8: answer 400.
  * err->message is for logs: the adapter's fixed message goes to the client.
- * BENTO_ETOOLARGE, BENTO_ENOMEM. The body needs no terminator and must stay valid until
- * bento_frames_clear. *ret stays valid until then. */
+ * BENTO_EUNSUPPORTED: more than BENTO_FRAME_COLUMNS_MAX columns, likewise 400, because
+ * the body itself may be small. BENTO_ENOMEM. The body needs no terminator and must stay
+ * valid until bento_frames_clear. *ret stays valid until then. */
 bento_rc bento_frame_json(struct bento_frames *frames,
                           const char *body,
                           size_t n,

@@ -7,6 +7,8 @@ Long work (waiting, inflating, decoding, file-system commits) runs without Pytho
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 __version__: str
+COLUMNS_MAX: int
+"""Of one body."""
 
 # Requests whose frames agree, merged, rows of the first request first:
 #   indices   positions of the requests
@@ -34,7 +36,7 @@ class FrameDecoder:
         """`text_for`: columns whose cells are delivered as text, untyped."""
     def decode(self, bodies: Sequence[Tuple[bytes, bool]]) -> Tuple[List[Group], List[Tuple[int, str]]]:
         """(body, is_csv) per request. Groups, and (index, code) of the refused: EPARSE no frame, EINVAL no frame although a
-        header was found, ETOOLARGE, ENOMEM."""
+        header was found, EUNSUPPORTED more columns than COLUMNS_MAX, ENOMEM."""
 
 class Link:
     """The worker's end of the link. One job at a time; requests are addressed by their position in it."""

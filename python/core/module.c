@@ -1,6 +1,7 @@
 /* The module bentoml._core: Error, the types, and the functions over the store. */
 #include <string.h>
 
+#include "bento/frame.h"
 #include "bento/gzip.h"
 #include "bento/store.h"
 #include "core.h"
@@ -230,6 +231,8 @@ static int core_exec(PyObject *module)
             return -1;
         }
     }
+    if (PyModule_AddIntConstant(module, "COLUMNS_MAX", BENTO_FRAME_COLUMNS_MAX) != 0)
+        return -1;
     return PyModule_AddStringConstant(module, "__version__", BENTO_VERSION);
 }
 

@@ -11,7 +11,9 @@
 #define YAML_DEPTH_MAX 64
 #define YAML_NODES_MAX (YAML_BYTES_MAX / 8) /* with what aliases repeat, */
 #define YAML_TEXT_MAX  (YAML_BYTES_MAX * 2) /* likewise */
-#define YAML_BINARY    "tag:yaml.org,2002:binary"
+/* libyaml compares each anchor and alias with all anchors before. */
+#define YAML_LOOKUPS_MAX (1u << 24)
+#define YAML_BINARY      "tag:yaml.org,2002:binary"
 
 struct reader {
     yaml_document_t document;
@@ -220,26 +222,105 @@ static json_t *read_node(struct reader *r, int index, unsigned depth)
     return NULL;
 }
 
+static void malformed(struct reader *r, const yaml_parser_t *parser)
+{
+    if (parser->error == YAML_MEMORY_ERROR)
+        (void)no_memory(r);
+    else if (!r->told)
+        (void)bento_fail(r->err, BENTO_EPARSE, "malformed YAML at line %zu: %s",
+                         parser->problem_mark.line + 1,
+                         parser->problem ? parser->problem : "");
+    r->told = true;
+}
+
+/* What libyaml needs quadratic time for: how deep a text is nested, and how often an
+ * anchor is looked for. */
+struct effort {
+    unsigned depth;
+    unsigned anchors;
+    uint64_t lookups;
+};
+
+static void spend(struct effort *e, const yaml_event_t *event)
+{
+    const yaml_char_t *anchor = NULL;
+
+    switch (event->type) {
+    case YAML_ALIAS_EVENT:
+        e->lookups += e->anchors;
+        return;
+    case YAML_SCALAR_EVENT:
+        anchor = event->data.scalar.anchor;
+        break;
+    case YAML_SEQUENCE_START_EVENT:
+        anchor = event->data.sequence_start.anchor;
+        e->depth++;
+        break;
+    case YAML_MAPPING_START_EVENT:
+        anchor = event->data.mapping_start.anchor;
+        e->depth++;
+        break;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        e->depth--;
+        return;
+    default:
+        return;
+    }
+    if (anchor)
+        e->lookups += e->anchors++;
+}
+
+/* Goes through the events of the first document, before anything is built from it: the
+ * loader itself has no limit that stops it in time. */
+static bool affordable(struct reader *r, struct bento_str text)
+{
+    struct effort effort = { 0, 0, 0 };
+    yaml_event_type_t type = YAML_NO_EVENT;
+    yaml_parser_t parser;
+
+    if (!yaml_parser_initialize(&parser)) {
+        (void)no_memory(r);
+        return false;
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
+    while (!r->told && type != YAML_DOCUMENT_END_EVENT && type != YAML_STREAM_END_EVENT) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&parser, &event)) {
+            malformed(r, &parser);
+            break;
+        }
+        type = event.type;
+        spend(&effort, &event);
+        yaml_event_delete(&event);
+        if (effort.depth > YAML_DEPTH_MAX + 1)
+            (void)refuse(r, "is nested too deeply");
+        else if (effort.lookups > YAML_LOOKUPS_MAX)
+            (void)refuse(r, "has too much in it");
+    }
+    yaml_parser_delete(&parser);
+    return !r->told;
+}
+
 json_t *bento_yaml_read(struct bento_str text, struct bento_error *err)
 {
     struct reader r = { .err = err };
     yaml_parser_t parser;
     json_t *value = NULL;
 
+    text = text.p ? text : BENTO_STR("");
+
     if (text.n > YAML_BYTES_MAX) {
         (void)bento_fail(err, BENTO_ETOOLARGE, "YAML of %zu bytes", text.n);
         return NULL;
     }
-    if (!yaml_parser_initialize(&parser)) {
-        (void)bento_fail(err, BENTO_ENOMEM, "out of memory");
+    if (!affordable(&r, text))
         return NULL;
-    }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""),
-                                 text.n);
+    if (!yaml_parser_initialize(&parser))
+        return no_memory(&r);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
     if (!yaml_parser_load(&parser, &r.document)) {
-        (void)bento_fail(err, BENTO_EPARSE, "malformed YAML at line %zu: %s",
-                         parser.problem_mark.line + 1,
-                         parser.problem ? parser.problem : "");
+        malformed(&r, &parser);
         yaml_parser_delete(&parser);
         return NULL;
     }

@@ -3,7 +3,9 @@
  * 0.13 writes bundles with) has it: yes and on are text, 1e-05 is a number; octal and
  * other foreign numbers and timestamps stay text; !!binary is the text inside. What is
  * written reads the same in 1.1 (PyYAML) and 1.2. Keys are text and keep their order.
- * Limits: 16 MiB, depth 64, and with what aliases repeat 2 Mi nodes and 32 MiB of text.
+ * Limits: 16 MiB, depth 64, and with what aliases repeat 2 Mi nodes and 32 MiB of text;
+ * 5,000 anchors or so. Nesting and anchors are checked before the text is loaded, because
+ * libyaml takes quadratic time for them.
  */
 #ifndef BENTO_BASE_YAML_H
 #define BENTO_BASE_YAML_H

@@ -1,9 +1,11 @@
 /* `bentoml serve`, `serve-gunicorn`, `run`, `info`, `open-api-spec`: what works on one
  * bundle. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -96,6 +98,25 @@ static int run_info(const struct call *call)
     return rc == BENTO_OK ? 0 : command_fail(call, &err);
 }
 
+/* Not a fifo or a device, which would block for ever. */
+static FILE *open_regular(const char *path, struct bento_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    bool regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    FILE *f = regular ? fdopen(fd, "rb") : NULL;
+
+    if (f)
+        return f;
+    if (fd >= 0 && !regular)
+        (void)bento_fail(err, BENTO_EIO, "cannot read '%s': not a regular file", path);
+    else
+        (void)bento_fail_os(err, BENTO_EIO, errno, "cannot read '%s'", path);
+    if (fd >= 0)
+        (void)close(fd);
+    return NULL;
+}
+
 static int run_open_api_spec(const struct call *call)
 {
     struct bento_error err = BENTO_ERROR_INIT;
@@ -109,11 +130,9 @@ static int run_open_api_spec(const struct call *call)
         return command_fail(call, &err);
     (void)snprintf(file, sizeof file, "%s/docs.json", path);
     bento_store_free_text(path);
-    FILE *f = fopen(file, "rb");
-    if (!f) {
-        (void)bento_fail_os(&err, BENTO_EIO, errno, "cannot read '%s'", file);
+    FILE *f = open_regular(file, &err);
+    if (!f)
         return command_fail(call, &err);
-    }
     bento_buf_init(&text, 16u << 20);
     char *to;
     while ((to = bento_buf_reserve(&text, 65536)) && (n = fread(to, 1, 65536, f)) > 0)

@@ -463,9 +463,9 @@ static bento_rc measure(const struct table *t,
 
     if (t->row_count == 0 || names == 0)
         return bento_fail(err, BENTO_EPARSE, "no rows");
-    if (names > FRAME_COLUMNS_MAX)
-        return bento_fail(err, BENTO_ETOOLARGE, "more than %d columns",
-                          FRAME_COLUMNS_MAX);
+    if (names > BENTO_FRAME_COLUMNS_MAX)
+        return bento_fail(err, BENTO_EUNSUPPORTED, "more than %d columns",
+                          BENTO_FRAME_COLUMNS_MAX);
     for (size_t row = 1; row < t->row_count; row++)
         if (t->row_ends[row] - t->row_ends[row - 1] > most)
             return bento_fail(err, BENTO_EPARSE, "row %zu is longer than the ones before",

@@ -14,8 +14,6 @@
 #include "bento/frame.h"
 #include "core/json_tree.h"
 
-#define FRAME_COLUMNS_MAX 65536
-
 enum cell_kind {
     CELL_MISSING = 0,
     CELL_INT,

@@ -29,14 +29,32 @@ static bento_rc code_of(int os_errno)
     }
 }
 
+/* A fifo or a device would block for ever; O_NONBLOCK, because already open waits for the
+ * writer of a fifo. */
+static bento_rc open_regular(const char *path, int *ret_fd, struct bento_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 && errno != ENXIO) /* a socket */
+        return bento_fail_os(err, code_of(errno), errno, "cannot read '%s'", path);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        *ret_fd = fd;
+        return BENTO_OK;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    return bento_fail(err, BENTO_EIO, "cannot read '%s': not a regular file", path);
+}
+
 bento_rc bento_fs_read(const char *path, struct bento_buf *to, struct bento_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bento_rc rc = BENTO_OK;
+    int fd = -1;
+    bento_rc rc = open_regular(path, &fd, err);
     ssize_t n = 1;
 
-    if (fd < 0)
-        return bento_fail_os(err, code_of(errno), errno, "cannot read '%s'", path);
+    if (rc != BENTO_OK)
+        return rc;
     while (rc == BENTO_OK && n > 0) {
         char spill; /* tells "exactly full" from "too large" */
         size_t room = to->max - to->n;

@@ -6,7 +6,8 @@
 #include "base/buf.h"
 
 /* Appends a whole file; more than to->max is BENTO_ETOOLARGE. BENTO_ENOTFOUND,
- * BENTO_EPERM, BENTO_EIO, BENTO_ENOMEM. */
+ * BENTO_EPERM, BENTO_EIO (also for folders, fifos, devices and sockets, which it never
+ * waits for), BENTO_ENOMEM. */
 bento_rc bento_fs_read(const char *path, struct bento_buf *to, struct bento_error *err);
 /* mkdir -p. BENTO_EEXISTS when something else is there, BENTO_EPERM, BENTO_EINVAL. */
 bento_rc bento_fs_make_folders(const char *path, struct bento_error *err);

@@ -189,6 +189,17 @@ static int decode_path(struct bento_http1 *p, struct bento_str raw)
     return 0;
 }
 
+/* RFC 9112 3: one SP on either side of the target. llhttp takes more before it. */
+static bool line_spaced(const struct bento_http1 *p, size_t method)
+{
+    const char *end = p->base + p->target.at + p->target.n;
+    size_t start = 0;
+
+    while (p->base[start] == '\r' || p->base[start] == '\n') /* before the line */
+        start++;
+    return p->target.at == start + method + 1 && end[0] == ' ' && end[1] == 'H';
+}
+
 /* origin-form, absolute-form, or "*". */
 static int split_target(struct bento_http1 *p)
 {
@@ -269,13 +280,23 @@ static void note_header(struct seen *seen, const struct bento_http_header *h)
     }
 }
 
+/* Why the length of a body is stated more than once; NULL when it is not. */
+static const char *stated_twice(const struct seen *seen)
+{
+    if (seen->lengths && seen->codings)
+        return "both Content-Length and Transfer-Encoding";
+    return seen->lengths > 1 ? "more than one Content-Length header" : NULL;
+}
+
 static int check_framing(struct bento_http1 *p, const struct seen *seen)
 {
+    const char *twice = stated_twice(seen);
+
     if (p->head.minor == 1 ? seen->hosts != 1 : seen->hosts > 1)
         return refuse(p, 400,
                       seen->hosts ? "more than one Host header" : "no Host header");
-    if (seen->lengths > 1 || (seen->lengths && seen->codings))
-        return refuse(p, 400, "the length of the body is stated twice");
+    if (twice)
+        return refuse(p, 400, twice);
     if (seen->codings && (seen->codings > 1 || p->head.minor == 0 ||
                           !bento_str_ieq(seen->coding, BENTO_STR("chunked"))))
         return refuse(p, 400, "only Transfer-Encoding: chunked is understood");
@@ -304,6 +325,8 @@ static int build_head(struct bento_http1 *p)
                                       .content_length = -1 };
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
         return refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    if (!line_spaced(p, head->method_name.n))
+        return refuse(p, 400, "malformed request line");
     if (p->llhttp.method == HTTP_CONNECT)
         return refuse(p, 405, "this server is no proxy");
     for (size_t i = 0; i < p->field_count; i++) {
@@ -348,6 +371,17 @@ static int on_headers_complete(llhttp_t *llhttp)
 
 /* ---- body ---- */
 
+/* What does not fit is refused before it is sent. */
+static int on_chunk_header(llhttp_t *llhttp)
+{
+    struct bento_http1 *p = llhttp->data;
+
+    if (!p->events->on_chunk || llhttp->content_length == 0)
+        return 0;
+    int status = p->events->on_chunk(p->arg, llhttp->content_length);
+    return status ? refuse(p, status, "") : 0;
+}
+
 static int on_body(llhttp_t *llhttp, const char *at, size_t n)
 {
     struct bento_http1 *p = llhttp->data;
@@ -375,6 +409,7 @@ static const llhttp_settings_t *settings(void)
         .on_header_field_complete = on_field_complete,
         .on_header_value = on_value,
         .on_headers_complete = on_headers_complete,
+        .on_chunk_header = on_chunk_header,
         .on_body = on_body,
         .on_message_complete = on_message_complete,
     };
@@ -430,11 +465,27 @@ void bento_http1_free(struct bento_http1 *p)
     bento_free(p);
 }
 
+/* The framing headers of a head that llhttp refused half way. */
+static struct seen seen_so_far(const struct bento_http1 *p)
+{
+    struct seen seen = { 0, 0, 0, { NULL, 0 }, { NULL, 0 } };
+
+    for (size_t i = 0; i < p->field_count && p->state == BENTO_HTTP1_HEAD; i++) {
+        struct bento_http_header h = { slice(p, p->fields[i].name), { NULL, 0 } };
+        note_header(&seen, &h);
+    }
+    return seen;
+}
+
 /* Status and reason of what llhttp refused. */
 static void fail_parse(struct bento_http1 *p, llhttp_errno_t code)
 {
+    struct seen seen = seen_so_far(p);
+
     if (p->status)
         p->state = BENTO_HTTP1_FAILED;
+    else if (stated_twice(&seen))
+        fail(p, 400, stated_twice(&seen));
     else if (code == HPE_INVALID_METHOD)
         fail(p, 400, "unknown method");
     else if (code == HPE_INVALID_VERSION)

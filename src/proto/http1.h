@@ -9,6 +9,7 @@
  * refused
  *   - Transfer-Encoding only as exactly `chunked` (any case), never on 1.0, never with
  * Content-Length
+ *   - one SP, no more, on either side of the request target
  *   - one Content-Length (a second one is refused even when equal)
  *   - CONNECT is refused; `Upgrade` is ignored, the bytes behind the request stay HTTP
  *   - limits on the request line, on header bytes, on header count, and on
@@ -88,6 +89,8 @@ struct bento_http1_events {
     /* The head is complete. Return 0 to read the body, or an HTTP status to refuse the
      * request before its body (the parser then fails with that status). */
     int (*on_head)(void *arg, const struct bento_http_head *head);
+    /* A chunk of n > 0 bytes is announced; may be NULL. Return as on_body does. */
+    int (*on_chunk)(void *arg, uint64_t n);
     /* A piece of the body, n > 0. Return 0, or an HTTP status to fail with (413, 503). */
     int (*on_body)(void *arg, const char *p, size_t n);
 };

@@ -303,7 +303,14 @@ static int on_body(void *arg, const char *p, size_t n)
     return exchange_body(conn->x, p, n);
 }
 
-static const struct bento_http1_events events = { on_head, on_body };
+static int on_chunk(void *arg, uint64_t n)
+{
+    const struct exchange *x = ((struct conn *)arg)->x;
+
+    return n > x->body_max - x->body_size ? 413 : 0;
+}
+
+static const struct bento_http1_events events = { on_head, on_chunk, on_body };
 
 /* The parser refused the request: say why, then close. */
 static void conn_refuse(struct conn *conn)

@@ -352,6 +352,17 @@ def test_casts_keep_the_value_or_refuse(kind, value, want):
             assert frame["a"].tolist() == [want] and frame["a"].dtype == kind
 
 
+def test_too_many_columns_are_told():
+    """The body may be small: not "too large", and the client hears which limit it was."""
+    bodies = [b"[[%s]]" % b",".join([b"1"] * 65537), b",".join(b"c%d" % i for i in range(65537)) + b"\n1", b'[{"a": 1}]']
+    tasks = [InferenceTask(data=body) for body in bodies]
+    tasks[1].http_headers = HTTPHeaders([("Content-Type", "text/csv")])
+    DataframeInput().extract_user_func_args(tasks)
+    assert [t.is_discarded for t in tasks] == [True, True, False]
+    for task in tasks[:2]:
+        assert (task.error.http_status, task.error.err_msg) == (400, "DataframeInput Wrong input format: more than 65536 columns.")
+
+
 def test_headers():
     headers = HTTPHeaders([("Content-Type", "Text/CSV; Charset=Latin-1"), ("X", "1"), ("x", "2")])
     assert headers.content_type == "text/csv" and headers.charset == "Latin-1"

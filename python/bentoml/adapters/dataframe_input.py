@@ -167,6 +167,10 @@ class DataframeInput(StringInput):
         if code == "EINVAL":
             text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
             return "%s Wrong input format: %s." % (type(self).__name__, text)
+        if code == "EUNSUPPORTED":
+            from bentoml import _core
+
+            return "%s Wrong input format: more than %d columns." % (type(self).__name__, _core.COLUMNS_MAX)
         return "%s Wrong input format." % type(self).__name__
 
     @staticmethod

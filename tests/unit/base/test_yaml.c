@@ -135,6 +135,69 @@ TEST(what_aliases_repeat_is_bounded)
     bento_buf_release(&text);
 }
 
+/* What becomes of `n` starts and `ends` closing brackets. */
+static const char *nested(struct bento_buf *to, const char *start, int n, int ends)
+{
+    struct bento_error err = BENTO_ERROR_INIT;
+
+    bento_buf_clear(to);
+    for (int i = 0; i < n; i++)
+        bento_buf_adds(to, start);
+    for (int i = 0; i < ends; i++)
+        bento_buf_adds(to, "]");
+    json_t *value = bento_yaml_read(bento_buf_str(to), &err);
+    bool good = value != NULL;
+    json_decref(value);
+    bento_buf_clear(to);
+    bento_buf_adds(to, err.message);
+    return good ? "read" : bento_buf_z(to);
+}
+
+/* What is never closed is refused for its depth, not for its end: that would take libyaml
+ * quadratic time to get to. */
+TEST(nesting_stops_early)
+{
+    static const char deep[] = "YAML is nested too deeply";
+    struct bento_buf text;
+
+    bento_buf_init(&text, 8u << 20);
+    CHECK_STR(nested(&text, "[", 65, 65), "read");
+    CHECK_STR(nested(&text, "[", 66, 66), deep);
+    CHECK_STR(nested(&text, "a: [\n", 50000, 0), deep);
+    CHECK_STR(nested(&text, "[", 4 << 20, 0), deep);
+    CHECK_STR(nested(&text, "- ", 50000, 0), deep);
+    CHECK_STR(nested(&text, "? ", 50000, 0), deep);
+    CHECK_STR(nested(&text, "- []\n- {}\n", 100, 0), "read"); /* beside each other */
+    bento_buf_release(&text);
+}
+
+/* libyaml looks for an anchor among all of them. */
+TEST(anchors_are_bounded)
+{
+    struct bento_error err = BENTO_ERROR_INIT;
+    struct bento_buf text;
+
+    bento_buf_init(&text, 8u << 20);
+    for (int i = 0; i < 7000; i++) {
+        if (i == 5000) {
+            json_t *value = bento_yaml_read(bento_buf_str(&text), NULL);
+            CHECK_INT(json_array_size(value), 5000);
+            json_decref(value);
+        }
+        bento_buf_addf(&text, "- &a%d\n", i);
+    }
+    CHECK(bento_yaml_read(bento_buf_str(&text), &err) == NULL);
+    CHECK_STR(err.message, "YAML has too much in it");
+    bento_buf_clear(&text);
+    for (int i = 0; i < 2000; i++)
+        bento_buf_addf(&text, "- &a%d\n", i);
+    for (int i = 0; i < 8000; i++)
+        bento_buf_adds(&text, "- *a1999\n");
+    CHECK(bento_yaml_read(bento_buf_str(&text), &err) == NULL);
+    CHECK_STR(err.message, "YAML has too much in it");
+    bento_buf_release(&text);
+}
+
 TEST(errors_say_what_it_was)
 {
     struct bento_error err = BENTO_ERROR_INIT;
@@ -186,6 +249,8 @@ int main(void)
     RUN(writing);
     RUN(quoting);
     RUN(what_aliases_repeat_is_bounded);
+    RUN(nesting_stops_early);
+    RUN(anchors_are_bounded);
     RUN(errors_say_what_it_was);
     RUN(limit_and_memory);
     return check_report();

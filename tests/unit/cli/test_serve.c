@@ -3,6 +3,8 @@
  * instead of serving. */
 #include "bento/serve.h"
 
+#include <sys/stat.h>
+
 #include "home.h"
 
 extern const struct command command_info;
@@ -220,6 +222,10 @@ TEST(documents)
     CHECK_INT(bentoml("open-api-spec S:1"), 1);
     CHECK_STR(out_text, "");
     CHECK(strstr(err_text, "Error: bentoml-cli open-api-spec failed: ") == err_text);
+    CHECK(unlink(path) == 0 && mkfifo(path, 0600) == 0);
+    CHECK_INT(bentoml("open-api-spec S:1"), 1);
+    CHECK(strstr(err_text, "/docs.json': not a regular file\n"));
+    CHECK(unlink(path) == 0);
 }
 
 int main(void)

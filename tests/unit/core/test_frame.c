@@ -253,6 +253,38 @@ TEST(many_equal_names)
     bento_buf_release(&body);
 }
 
+/* The bound on columns, in both formats; what is too wide is told from what is too
+ * large. */
+TEST(columns_are_bounded)
+{
+    struct bento_frame_options options = BENTO_FRAME_OPTIONS_INIT;
+    struct bento_frames *f = NULL;
+    struct bento_buf body;
+
+    bento_buf_init(&body, 1 << 20);
+    CHECK_INT(bento_frames_new(&options, &f, NULL), BENTO_OK);
+    for (int csv = 0; csv < 2; csv++)
+        for (int over = 0; over < 2; over++) {
+            struct bento_error err = BENTO_ERROR_INIT;
+            const struct bento_frame *frame = NULL;
+            int width = BENTO_FRAME_COLUMNS_MAX + over;
+            bento_buf_clear(&body);
+            bento_buf_adds(&body, csv ? "" : "[[");
+            for (int i = 0; i < width; i++)
+                bento_buf_addf(&body, csv ? "%sc%d" : "%s%d", i ? "," : "", i);
+            bento_buf_adds(&body, csv ? "\n1" : "]]");
+            for (int i = 1; csv && i < width; i++)
+                bento_buf_adds(&body, ",1");
+            bento_rc rc = csv ? bento_frame_csv(f, body.p, body.n, &frame, &err)
+                              : bento_frame_json(f, body.p, body.n, &frame, &err);
+            CHECK_INT(rc, over ? BENTO_EUNSUPPORTED : BENTO_OK);
+            CHECK_STR(err.message, over ? "more than 65536 columns" : "");
+            bento_frames_clear(f);
+        }
+    bento_frames_free(f);
+    bento_buf_release(&body);
+}
+
 TEST(agreement)
 {
     struct bento_frame_options options = BENTO_FRAME_OPTIONS_INIT;
@@ -305,6 +337,7 @@ int main(void)
     RUN(csv);
     RUN(fixed_columns_and_text);
     RUN(many_equal_names);
+    RUN(columns_are_bounded);
     RUN(agreement);
     RUN(deep_and_failing_memory);
     return check_report();

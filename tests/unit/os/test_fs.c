@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/alloc.h"
 #include "support/check.h"
@@ -52,8 +54,6 @@ TEST(reading_up_to_the_maximum)
         CHECK(to.n <= sizes[i] - 1);
         bento_buf_release(&to);
     }
-    CHECK_INT(read_file("/dev/zero", 100000, &to), BENTO_ETOOLARGE);
-    bento_buf_release(&to);
 }
 
 TEST(reading_what_cannot_be_read)
@@ -73,6 +73,34 @@ TEST(reading_what_cannot_be_read)
     CHECK(user_lower());
     CHECK_INT(read_file("secret", 10, &to), BENTO_EPERM);
     user_restore();
+}
+
+/* Nobody will ever write to them; a socket cannot even be opened. */
+TEST(reading_waits_for_nobody)
+{
+    static const char *const paths[] = { "fifo", "socket", "/dev/zero", "folder",
+                                         "link" };
+    struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "socket" };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    int fds = fd_count();
+
+    CHECK(mkfifo("fifo", 0600) == 0 && symlink("fifo", "link") == 0);
+    CHECK(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(mkdir("folder", 0755) == 0 || errno == EEXIST);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct bento_error err = BENTO_ERROR_INIT;
+        struct bento_buf to;
+        char want[100];
+        (void)snprintf(want, sizeof want, "cannot read '%s': not a regular file",
+                       paths[i]);
+        bento_buf_init(&to, 10);
+        CHECK_INT(bento_fs_read(paths[i], &to, &err), BENTO_EIO);
+        CHECK_STR(err.message, want);
+        bento_buf_release(&to);
+    }
+    CHECK_INT(fd_count(), fds);
+    (void)close(fd);
+    CHECK(unlink("fifo") == 0 && unlink("link") == 0 && unlink("socket") == 0);
 }
 
 TEST(reading_without_memory)
@@ -236,6 +264,7 @@ int main(void)
     RUN(reading);
     RUN(reading_up_to_the_maximum);
     RUN(reading_what_cannot_be_read);
+    RUN(reading_waits_for_nobody);
     RUN(reading_without_memory);
     RUN(making_folders);
     RUN(removing);

@@ -34,7 +34,7 @@ static int on_body(void *arg, const char *p, size_t n)
     return 0;
 }
 
-static const struct bento_http1_events events = { on_head, on_body };
+static const struct bento_http1_events events = { on_head, NULL, on_body };
 
 /* Feeds in pieces of `step` bytes, the first of `first` bytes; requests are answered at
  * once. */
@@ -141,6 +141,10 @@ static const struct {
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
         "[GET / Connection=Upgrade Upgrade=h2c].[GET /2]."),
     CASE("options star", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "[OPTIONS *]."),
+    CASE(
+        "empty lines before a request",
+        "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "[GET /].[GET /2]."),
     /* refused: lengths */
     CASE("CL +19", H "Content-Length: +19\r\n\r\n" B, "!400"),
     CASE("CL 0x13", H "Content-Length: 0x13\r\n\r\n" B, "!400"),
@@ -207,6 +211,12 @@ static const struct {
          H TE "\r\nfffffffffffffffff\r\n",
          "[POST /p Transfer-Encoding=chunked]!400"),
     /* refused: host, version, method, target */
+    CASE("two spaces before the target", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("two spaces behind the target", "GET /  HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("tab before the target", "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("space and tab", "GET \t/ HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
+    CASE("space behind the version", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "!505"),
+    CASE("space before the method", " GET / HTTP/1.1\r\nHost: a\r\n\r\n", "!400"),
     CASE("no Host", "GET / HTTP/1.1\r\n\r\n", "!400"),
     CASE("two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "!400"),
     CASE("0.9", "GET /\r\n\r\n", "!505"),
@@ -290,7 +300,7 @@ static int refuse_413(void *arg, const struct bento_http_head *head)
 TEST(refusal_by_the_owner)
 {
     struct bento_http1_limits limits = BENTO_HTTP1_LIMITS_INIT;
-    struct bento_http1_events e = { refuse_413, on_body };
+    struct bento_http1_events e = { refuse_413, NULL, on_body };
     const char *reason;
     struct bento_http1 *p = bento_http1_new(&limits, &e, NULL);
     const char *text = H "Content-Length: 5\r\n\r\nhello";
@@ -298,6 +308,90 @@ TEST(refusal_by_the_owner)
     CHECK_INT(bento_http1_state(p), BENTO_HTTP1_FAILED);
     CHECK_INT(bento_http1_status(p, &reason), 413);
     bento_http1_free(p);
+}
+
+static int refuse_above_9(void *arg, uint64_t n)
+{
+    struct trace *t = arg;
+
+    bento_buf_addf(&t->log, "(%llu)", (unsigned long long)n);
+    return n > 9 ? 413 : 0;
+}
+
+/* A chunk is announced before its first byte is there, its end not at all. */
+TEST(chunks_are_announced)
+{
+    static const struct {
+        const char *chunks;
+        const char *want;
+    } rows[] = {
+        { "\r\n7FFFFFFFFFFFFFFF\r\n", "(9223372036854775807)!413" },
+        { "\r\nFFFFFFFFFFFFFFFF;x=y\r\n", "(18446744073709551615)!413" },
+        { "\r\n2\r\nab\r\nA\r\n", "(2)ab(10)!413" },
+        { "\r\n9\r\n", "(9)" },
+        { "\r\n2\r\nab\r\n0\r\n\r\n", "(2)ab." },
+    };
+    struct bento_http1_limits limits = BENTO_HTTP1_LIMITS_INIT;
+    struct bento_http1_events e = { on_head, refuse_above_9, on_body };
+    const char *reason;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (size_t step = 1; step < 100; step += 98) {
+            struct trace t;
+            struct bento_buf text;
+            bento_buf_init(&t.log, 1000);
+            bento_buf_init(&text, 1000);
+            bento_buf_addf(&text, "%s%s", H TE, rows[i].chunks);
+            struct bento_http1 *p = bento_http1_new(&limits, &e, &t);
+            for (size_t at = 0; at < text.n; at += step)
+                (void)bento_http1_feed(p, text.p + at,
+                                       step < text.n - at ? step : text.n - at);
+            if (bento_http1_state(p) == BENTO_HTTP1_FAILED)
+                bento_buf_addf(&t.log, "!%d", bento_http1_status(p, &reason));
+            if (bento_http1_state(p) == BENTO_HTTP1_COMPLETE)
+                bento_buf_adds(&t.log, ".");
+            CHECK_STR(strchr(bento_buf_z(&t.log), ']') + 1, rows[i].want);
+            bento_http1_free(p);
+            bento_buf_release(&text);
+            bento_buf_release(&t.log);
+        }
+}
+
+/* What a client is told; bytes one by one, so that llhttp stops where it first can. */
+TEST(reasons)
+{
+    static const char both[] = "both Content-Length and Transfer-Encoding";
+    static const struct {
+        const char *bytes;
+        const char *want;
+    } rows[] = {
+        { H "Content-Length: 6\r\n" TE "\r\n", both },
+        { H TE "Content-Length: 6\r\n\r\n", both },
+        { H TE "X: y\r\nContent-Length: 6\r\n\r\n", both },
+        { H "content-length: 0\r\n" TE "\r\n", both },
+        { H "Content-Length: 6\r\nContent-Length: 6\r\n\r\n",
+          "more than one Content-Length header" },
+        { H "Content-Length: x\r\n\r\n", "malformed Content-Length" },
+        { H "Transfer-Encoding: gzip\r\n\r\n",
+          "only Transfer-Encoding: chunked is understood" },
+    };
+    struct bento_http1_limits limits = BENTO_HTTP1_LIMITS_INIT;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (size_t step = 1; step < 200; step += 198) {
+            struct trace t;
+            const char *reason;
+            size_t n = strlen(rows[i].bytes);
+            bento_buf_init(&t.log, 1000);
+            struct bento_http1 *p = bento_http1_new(&limits, &events, &t);
+            for (size_t at = 0; at < n; at += step)
+                (void)bento_http1_feed(p, rows[i].bytes + at,
+                                       step < n - at ? step : n - at);
+            CHECK_INT(bento_http1_status(p, &reason), 400);
+            CHECK_STR(reason, rows[i].want);
+            bento_http1_free(p);
+            bento_buf_release(&t.log);
+        }
 }
 
 TEST(expect)
@@ -373,6 +467,8 @@ int main(void)
     RUN(table);
     RUN(limits);
     RUN(refusal_by_the_owner);
+    RUN(chunks_are_announced);
+    RUN(reasons);
     RUN(expect);
     RUN(answers);
     RUN(failing_memory);

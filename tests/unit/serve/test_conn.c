@@ -239,6 +239,33 @@ TEST(chunked)
     hang_up(&s);
 }
 
+/* 20 MiB are 0x1400000: what would go beyond is refused when it is announced. */
+TEST(chunks_beyond_the_limit)
+{
+    static const struct {
+        const char *chunks;
+        int refused;
+    } rows[] = {
+        { "7FFFFFFFFFFFFFFF\r\n", 1 },
+        { "1400001\r\n", 1 },
+        { "1400000\r\nx", 0 },
+        { "2\r\nab\r\n13FFFFF\r\n", 1 },
+        { "2\r\nab\r\n13FFFFE\r\nx", 0 },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct socket s;
+        dial(&s);
+        say(&s, "POST /plain HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        say(&s, rows[i].chunks);
+        turns(server, 20);
+        take(&s);
+        CHECK_INT(occurrences(&s, "HTTP/1.1 413 "), rows[i].refused);
+        hang_up(&s);
+        UNTIL(server, server->connections == 0);
+    }
+}
+
 TEST(continue_100)
 {
     struct socket s;
@@ -549,6 +576,7 @@ int main(int argc, char **argv)
     RUN(pipelining_is_bounded);
     RUN(a_large_body_and_a_large_answer);
     RUN(chunked);
+    RUN(chunks_beyond_the_limit);
     RUN(continue_100);
     RUN(unknown_expectation);
     RUN(head_has_no_body);
