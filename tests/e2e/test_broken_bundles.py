@@ -66,3 +66,62 @@ def test_bentoml_yml(bentoml, bundle, how, command):
     assert done.returncode == 1 and len(lines) == 2, done.stderr
     assert re.match(r"Error: bentoml-cli %s failed: .*/bentoml.yml'" % command.__name__, lines[0])
     assert cut[how][1] in lines[0] and lines[1].startswith("hint: the file is damaged or cut off")
+
+
+@pytest.mark.parametrize(
+    "line, why",
+    [
+        ("raise RuntimeError('boom\\nbang')", "RuntimeError: boom bang"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("sys.exit(0)", "SystemExit: 0"),
+        ("sys.exit()", "SystemExit"),
+        ("not a python", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_code_that_fails_when_imported(bentoml, bundle, line, why):
+    with open(bundle / "Fragile/fragile.py", "a") as f:
+        f.write(line + "\n")
+    done = run(bentoml, bundle)
+    lines = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert lines[0].startswith("Traceback") and lines[-1] == "hint: what Python said about it stands above"
+    assert lines[-2].startswith("Error: bentoml-cli run failed: the service cannot be loaded: " + why)
+
+
+def test_code_that_ends_the_process(bentoml, bundle):
+    with open(bundle / "Fragile/fragile.py", "a") as f:
+        f.write("if os.fork() == 0:\n    os._exit(7)\nassert os.WEXITSTATUS(os.wait()[1]) == 7\nprint('out')\nos._exit(0)\n")
+    done = run(bentoml, bundle)
+    assert (done.returncode, done.stdout) == (1, "out\n")
+    assert done.stderr.splitlines() == ["Error: bentoml-cli run failed: the service cannot be loaded: its code ended the process by os._exit(0)"]
+
+
+@pytest.mark.parametrize("name", ["artifacts/model.pkl", "fragile.py"])
+def test_a_missing_file(bentoml, bundle, name):
+    (bundle / "Fragile" / name).unlink()
+    done = run(bentoml, bundle)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and len(lines) == 2, done.stderr
+    assert lines[0].startswith("Error: bentoml-cli run failed: ") and name.split("/")[-1] in lines[0]
+    assert lines[1].startswith("hint: the bundle ") and "copy the whole folder again" in lines[1]
+
+
+@pytest.mark.parametrize(
+    "words, status, last",
+    [
+        ("predict --inputt 1", 2, "Error: No such option: --inputt Did you mean --input?"),
+        ("predict --input 1 --inputt=2", 2, "Error: No such option: --inputt Did you mean --input?"),
+        ("predict --input 1 --zzz", 2, "Error: No such option: --zzz"),
+        ("predict --input 1 -z", 2, "Error: No such option: -z"),
+        ("files --input-left x", 0, "x"),
+        ("files --input-lefd-one x", 2, "Error: No such option: --input-lefd-one Did you mean --input-left-one?"),
+        ("predict --input -5", 0, "-5"),
+        ("predict --input=1 -ojson --max-batch 4", 0, "1"),
+    ],
+)
+def test_options_of_run(bentoml, bundle, words, status, last):
+    done = run(bentoml, bundle, *words.split())
+    assert done.returncode == status, done.stderr
+    assert (done.stderr if status else done.stdout).splitlines()[-1].strip('"') == last
+    if status:
+        assert done.stderr.startswith("Usage: bentoml run ") and done.stdout == ""

@@ -111,7 +111,7 @@ SUB = {"mylib/sub/__init__.py": "", "mylib/sub/deep.py": "from ..other import tw
     ],
 )
 def test_relative_imports_are_in_the_bundle(tmp_path, init, imports, body):
-    files = dict(SUB, **{"mylib/__init__.py": init, "mylib/broken.py": "raise SystemExit(3)\nnot python\n", "svc.py": SERVICE % (imports, body)})
+    files = dict(SUB, **{"mylib/__init__.py": init, "mylib/broken.py": "raise SystemExit(3)\nnot a python\n", "svc.py": SERVICE % (imports, body)})
     if "*" in init:
         files["mylib/sub/__init__.py"] = "__all__ = ['deep']\n"
     write_tree(tmp_path / "project", files)
@@ -281,6 +281,9 @@ def test_custom_adapter():
         def from_http_request(self, req):
             return InferenceTask(data=req.body.decode().upper())
 
+        def from_cli(self, cli_args):
+            return iter([InferenceTask(data=" ".join(cli_args).upper())])
+
         def extract_user_func_args(self, tasks):
             return ([t.data for t in tasks],)
 
@@ -289,7 +292,9 @@ def test_custom_adapter():
         def echo(self, texts):
             return texts
 
-    assert [r.data for r in infer(Service().get_inference_api("echo"), b"a", b"b")] == ['"A"', '"B"']
+    api = Service().get_inference_api("echo")
+    assert [r.data for r in infer(api, b"a", b"b")] == ['"A"', '"B"']
+    assert api.cli_options() == []  # `bentoml run` leaves the options to the adapter
 
 
 def test_results_made_by_the_function():

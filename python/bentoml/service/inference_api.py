@@ -149,6 +149,15 @@ class InferenceAPI:
             final.append(result)
         return final
 
+    def cli_options(self) -> List[str]:
+        """The options of handle_cli; none when an adapter of the user's own reads the command line."""
+        readers = (type(self.input_adapter).from_cli, type(self.output_adapter).to_cli)
+        if not all(r.__module__.startswith("bentoml.adapters.") for r in readers):
+            return []
+        flags = [n.replace("_", "-") for n in getattr(self.input_adapter, "input_names", ())]
+        inputs = [kind + "-" + f for f in flags for kind in ("--input", "--input-file")] or ["--input", "--input-file"]
+        return inputs + ["--format", "--max-batch-size", "--output", "-o"]
+
     def handle_cli(self, cli_args: Sequence[str]) -> int:
         """`bentoml run`: results on stdout, 1 when one of them is an error."""
         import argparse
