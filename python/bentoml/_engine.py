@@ -17,6 +17,7 @@ from bentoml.adapters.dataframe_input import DataframeInput, Refused
 from bentoml.adapters.dataframe_output import DataframeOutput, frame_to_json, rows_of
 from bentoml.adapters.default_output import DefaultOutput, is_pandas
 from bentoml.adapters.json_output import JsonOutput
+from bentoml.adapters.utils import INFLATED_TOO_LARGE
 from bentoml.exceptions import BentoMLException
 from bentoml.service.inference_api import InferenceAPI, text_of
 from bentoml.types import HTTPHeaders, HTTPRequest, HTTPResponse, InferenceResult, InferenceTask
@@ -81,7 +82,7 @@ class Executor:
         if code == "EIO":
             self._text(i, 400, "Gzip decompression error")
         elif code == "ETOOLARGE":
-            self._text(i, 413, "the body is too large")
+            self._text(i, 413, INFLATED_TOO_LARGE if self.link.flags(i) & FLAG_GZIP else "the body is too large")
         elif code == "ENOMEM":
             self._text(i, 503, "out of memory")
         else:

@@ -207,6 +207,28 @@ static struct bento_str charset_of(struct bento_str value)
     return bento_str_from(NULL, 0);
 }
 
+static bool is_gzip(struct bento_str coding)
+{
+    return has_token(coding, BENTO_STR("gzip")) || has_token(coding, BENTO_STR("x-gzip"));
+}
+
+/* Whether there is at most one Content-Encoding, and one that the workers understand. */
+static bool knows_coding(const struct bento_http_head *head)
+{
+    bool seen = false;
+
+    for (size_t i = 0; i < head->header_count; i++) {
+        struct bento_str value = head->headers[i].value;
+        if (!bento_str_ieq(head->headers[i].name, BENTO_STR("Content-Encoding")))
+            continue;
+        if (seen ||
+            (value.n && !has_token(value, BENTO_STR("identity")) && !is_gzip(value)))
+            return false;
+        seen = true;
+    }
+    return true;
+}
+
 static uint32_t flags_of(const struct bento_http_head *head)
 {
     struct bento_str type = bento_http_header_get(head, BENTO_STR("Content-Type"));
@@ -222,7 +244,7 @@ static uint32_t flags_of(const struct bento_http_head *head)
     if (charset.n && !bento_str_ieq(charset, BENTO_STR("utf-8")) &&
         !bento_str_ieq(charset, BENTO_STR("utf8")))
         flags |= BENTO_WIRE_CHARSET;
-    if (has_token(coding, BENTO_STR("gzip")) || has_token(coding, BENTO_STR("x-gzip")))
+    if (is_gzip(coding))
         flags |= BENTO_WIRE_GZIP;
     return flags;
 }
@@ -262,6 +284,9 @@ route_api(struct exchange *x, const struct bento_http_head *head, struct api *ap
                       about->get ? "GET, POST" : "POST");
     if (head->content_length > 0 && (uint64_t)head->content_length > about->body_max)
         return 413;
+    if (!knows_coding(head))
+        return refuse(x, 415,
+                      BENTO_STR("415: Content-Encoding can be gzip or identity\n"), NULL);
     x->api = api;
     x->handler = api_enqueue;
     x->body_max = about->body_max;

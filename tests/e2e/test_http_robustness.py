@@ -97,8 +97,8 @@ def test_chunked_body_over_the_limit(start):
     assert raw(server, request("POST", "/predict", JSON, ROW + b" " * 900))[0][0] == 200
     bomb = gzip.compress(b" " * 500000, mtime=0)
     assert len(bomb) < 1000
-    status, _, _ = ask(server, "POST", "/predict", dict(JSON, **{"Content-Encoding": "gzip"}), bomb)
-    assert status == 413
+    status, _, text = ask(server, "POST", "/predict", dict(JSON, **{"Content-Encoding": "gzip"}), bomb)
+    assert (status, text) == (413, b"the body is too large when inflated")
     assert alive(server)
 
 
@@ -111,6 +111,26 @@ def test_limit_of_one_api(start):
 def test_gzip_body(iris):
     status, _, body = ask(iris, "POST", "/predict", dict(JSON, **{"Content-Encoding": "gzip"}), gzip.compress(ROW, mtime=0))
     assert (status, body) == (200, b"[0]")
+
+
+def test_gzip_bomb_on_any_adapter(adapters):
+    bomb = gzip.compress(b"x" * 30000000, mtime=0)
+    for api in ("df_echo", "json_batch", "text_single"):
+        status, _, text = ask(adapters, "POST", "/" + api, {"Content-Encoding": "gzip"}, bomb)
+        assert (status, text) == (413, b"the body is too large when inflated")
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "foo", "gzip, gzip", "gzip\r\nContent-Encoding: br", "gzip\r\nContent-Encoding: gzip"])
+def test_other_codings_are_refused(iris, coding):
+    status, _, text = ask(iris, "POST", "/predict", dict(JSON, **{"Content-Encoding": coding}), ROW)
+    assert status == 415 and b"gzip or identity" in text
+    assert alive(iris)
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", "", "X-GZIP"])
+def test_known_codings(iris, coding):
+    body = gzip.compress(ROW, mtime=0) if "GZIP" in coding else ROW
+    assert ask(iris, "POST", "/predict", dict(JSON, **{"Content-Encoding": coding}), body)[::2] == (200, b"[0]")
 
 
 def test_slow_clients_get_408(start):

@@ -35,9 +35,9 @@ def test_fresh_environment(version, tmp_path):
     shutil.copytree(str(ROOT), str(source), ignore=ignore)
     subprocess.run([str(venv / "bin/pip"), "install", "-q", "--disable-pip-version-check", str(source)], check=True, capture_output=True)
     assert subprocess.run([str(venv / "bin/bentoml"), "--version"], capture_output=True, text=True).stdout == "bentoml, version 2.0.0\n"
-    code = "import bentoml, bentoml._core as c; print(bentoml.__version__, c.__version__, c.FrameDecoder().decode([(b'[[1,2.5]]', False)])[0][0][4])"
+    code = "import bentoml, bentoml._core as c; print(bentoml.__version__, c.__version__, c.FrameDecoder().decode([(b'[[1,2.5]]', False)])[0][0][4][0][0])"
     done = subprocess.run([str(venv / "bin/python"), "-c", code], capture_output=True, text=True, cwd=str(tmp_path))
-    assert done.stdout == "2.0.0 2.0.0 None\n", done.stderr
+    assert done.stdout == "2.0.0 2.0.0 float64\n", done.stderr
     home = tmp_path / "home"
     (tmp_path / "plain.py").write_text(
         "import bentoml\nfrom bentoml.adapters import JsonInput\n\n\nclass Plain(bentoml.BentoService):\n"

@@ -368,6 +368,20 @@ def test_too_many_columns_are_told():
         assert (task.error.http_status, task.error.err_msg) == (400, "DataframeInput Wrong input format: more than 65536 columns.")
 
 
+@pytest.mark.parametrize("kind", [bytes, str])
+@pytest.mark.parametrize("char", ["x", "\u00fc", "\U0001f600"])
+def test_a_refused_body_is_echoed_in_part(kind, char):
+    adapter = DataframeInput()
+
+    def message(count):
+        text = char * count
+        return adapter.wrong_format(text.encode() if kind is bytes else text, "EINVAL")
+
+    start = "DataframeInput Wrong input format: "
+    assert message(4096) == start + char * 4096 + "."
+    assert message(4097) == message(1000000) == start + char * 4096 + "..."
+
+
 def test_headers():
     headers = HTTPHeaders([("Content-Type", "Text/CSV; Charset=Latin-1"), ("X", "1"), ("x", "2")])
     assert headers.content_type == "text/csv" and headers.charset == "Latin-1"

@@ -14,6 +14,7 @@ from bentoml.types import InferenceTask
 
 ORIENTS = ("split", "records", "index", "columns", "values")
 _OPENAPI = (("int", "integer"), ("float", "number"), ("double", "number"), ("str", "string"), ("date", "string"), ("bool", "boolean"))
+_ECHO_MAX = 4096  # characters of a refused body that its answer repeats
 
 
 # Whether integers may join floats in one frame and become floats: `bentoml serve --widen-numbers`.
@@ -163,10 +164,11 @@ class DataframeInput(StringInput):
         return frame
 
     def wrong_format(self, body: Any, code: str) -> str:
-        """The message of a refused body. With a header found, the client gets its own data back, as in 0.13."""
+        """The message of a refused body. With a header found, the client gets its own data back, as in 0.13, but never much of it."""
         if code == "EINVAL":
-            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-            return "%s Wrong input format: %s." % (type(self).__name__, text)
+            text = body[: 4 * _ECHO_MAX + 4].decode("utf-8", "replace") if isinstance(body, bytes) else body
+            shown = text + "." if len(text) <= _ECHO_MAX else text[:_ECHO_MAX] + "..."
+            return "%s Wrong input format: %s" % (type(self).__name__, shown)
         if code == "EUNSUPPORTED":
             from bentoml import _core
 

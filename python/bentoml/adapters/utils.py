@@ -6,6 +6,7 @@ from bentoml.types import HTTPRequest, InferenceTask
 
 IMAGE_EXTENSIONS = (".jpg", ".png", ".jpeg", ".tiff", ".webp", ".bmp")
 INFLATE_LIMIT = 20971520
+INFLATED_TOO_LARGE = "the body is too large when inflated"
 
 
 class NumpyJsonEncoder(json.JSONEncoder):
@@ -56,8 +57,9 @@ def inflate(request: HTTPRequest) -> Any:
     try:
         request.body = _core.gunzip(request.body, INFLATE_LIMIT)
     except _core.Error as e:
-        status = 413 if e.code == "ETOOLARGE" else 400
-        return InferenceTask().discard(http_status=status, err_msg="Gzip decompression error")
+        if e.code == "ETOOLARGE":
+            return InferenceTask().discard(http_status=413, err_msg=INFLATED_TOO_LARGE)
+        return InferenceTask().discard(http_status=400, err_msg="Gzip decompression error")
     request.headers.pop("Content-Encoding", None)
     return None
 

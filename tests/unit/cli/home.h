@@ -32,7 +32,10 @@ static inline void home_save(const char *name, const char *version, const char *
     CHECK(f != NULL);
     if (f) {
         (void)fprintf(
-            f, "version: 0.13.1\nmetadata:\n  service_name: %s\n  service_version: %s\n",
+            f,
+            "version: 0.13.1\nmetadata:\n  service_name: %s\n  service_version: %s\n"
+            "  module_name: s\n  module_file: s.py\napis:\n- name: predict\n"
+            "  input_type: JsonInput\n",
             name, version);
         (void)fclose(f);
     }
