@@ -20,7 +20,7 @@ extern "C" {
 struct bento_serve_options {
     size_t size;         /* sizeof of this struct: version */
     const char *bundle;  /* bundle folder */
-    const char *host;    /* address to bind; NULL: 0.0.0.0 */
+    const char *host;    /* address to bind, no name; NULL: 0.0.0.0 */
     int port;            /* 0: any free port, printed when ready */
     int workers;         /* Python processes; 0: number of cores */
     const char *python;  /* interpreter, absolute or looked up on PATH; NULL: see
@@ -49,7 +49,8 @@ struct bento_serve_options {
         .enable_swagger = true, .batch_rerun = true, .ready_fd = -1, \
     }
 
-/* Blocks. BENTO_OK after a clean stop. Errors before the server is ready: port in use,
+/* Blocks. BENTO_OK after a clean stop. BENTO_EUSAGE: host or api_limits are not what the
+ * server and its bundle can follow. Other errors before the server is ready: port in use,
  * broken bundle, workers that cannot load the service (their traceback is on stderr
  * already). */
 bento_rc bento_serve(const struct bento_serve_options *options, struct bento_error *err);

@@ -265,8 +265,12 @@ static bento_rc start_listening(struct server *server, struct bento_error *err)
     const struct sockaddr *at = (const struct sockaddr *)&v4;
 
     if (uv_ip4_addr(o->host, o->port, &v4) != 0) {
-        if (uv_ip6_addr(o->host, o->port, &v6) != 0)
-            return bento_fail(err, BENTO_EINVAL, "'%s' is not an IP address", o->host);
+        if (uv_ip6_addr(o->host, o->port, &v6) != 0) {
+            bento_fail(err, BENTO_EUSAGE, "'%s' is not an IP address", o->host);
+            return bento_hint(
+                err, "give 0.0.0.0 (all interfaces), 127.0.0.1, localhost or another "
+                     "address; names are not looked up");
+        }
         at = (const struct sockaddr *)&v6;
     }
     int rc = uv_tcp_init(&server->loop, &server->listener);

@@ -35,7 +35,10 @@ TEST(bad_addresses)
     char message[100];
 
     options.host = "localhost.";
-    check_start(options, BENTO_EINVAL, "'localhost.' is not an IP address");
+    check_start(options, BENTO_EUSAGE, "'localhost.' is not an IP address");
+    struct bento_error err = BENTO_ERROR_INIT;
+    CHECK_INT(bento_serve(&options, &err), BENTO_EUSAGE);
+    CHECK(strstr(err.hint, "localhost") != NULL);
     options.host = "192.0.2.1"; /* of documentation: nobody has it */
     check_start(options, BENTO_EIO,
                 "cannot listen on 192.0.2.1 port 0: address not available");
@@ -58,7 +61,7 @@ TEST(bad_bundle_and_interpreter)
                 "Python interpreter 'no-such-python' not found");
     options = fixture_options();
     options.api_limits = "x=1";
-    check_start(options, BENTO_EINVAL,
+    check_start(options, BENTO_EUSAGE,
                 "body limit for 'x': the service has no such route");
 }
 

@@ -184,13 +184,13 @@ TEST(bad_limits)
         options.api_limits = texts[i];
         (void)snprintf(message, sizeof message,
                        "body limits are written route=bytes,..., not '%s'", texts[i]);
-        check_bad(options, yml, BENTO_EINVAL, message);
+        check_bad(options, yml, BENTO_EUSAGE, message);
     }
     options.api_limits = "a=5,b=6";
-    check_bad(options, yml, BENTO_EINVAL,
+    check_bad(options, yml, BENTO_EUSAGE,
               "body limit for 'b': the service has no such route");
     options.api_limits = "=5";
-    check_bad(options, yml, BENTO_EINVAL,
+    check_bad(options, yml, BENTO_EUSAGE,
               "body limit for '': the service has no such route");
 }
 
