@@ -1,8 +1,8 @@
 /*
  * The API server of one bundle: HTTP in front, batching, Python workers behind.
  *
- * bento_serve runs until SIGTERM or SIGINT and drains: no new connections, requests in
- * flight are answered, then workers end. A second signal ends at once.
+ * bento_serve runs until SIGTERM, SIGINT or SIGHUP and drains: no new connections,
+ * requests in flight are answered, then workers end. A second signal ends at once.
  */
 #ifndef BENTO_SERVE_H
 #define BENTO_SERVE_H
@@ -38,7 +38,7 @@ struct bento_serve_options {
     int64_t header_timeout_ms; /* 0: 10 s */
     int64_t body_timeout_ms;   /* without a byte of body; 0: 30 s */
     int64_t idle_timeout_ms;   /* between requests; 0: 75 s */
-    int64_t drain_timeout_ms;  /* on SIGTERM; 0: 30 s */
+    int64_t drain_timeout_ms;  /* on these signals; 0: 30 s */
     int ready_fd; /* the port is written here in decimal when the server answers; -1: none
                    */
 };
