@@ -1,8 +1,8 @@
 /*
  * The API server of one bundle: HTTP in front, batching, Python workers behind.
  *
- * bento_serve runs until SIGTERM or SIGINT and drains: no new connections, requests in
- * flight are answered, then workers end. A second signal ends at once.
+ * bento_serve runs until SIGTERM, SIGINT or SIGHUP and drains: no new connections,
+ * requests in flight are answered, then workers end. A second signal ends at once.
  */
 #ifndef BENTO_SERVE_H
 #define BENTO_SERVE_H
@@ -20,7 +20,7 @@ extern "C" {
 struct bento_serve_options {
     size_t size;         /* sizeof of this struct: version */
     const char *bundle;  /* bundle folder */
-    const char *host;    /* address to bind; NULL: 0.0.0.0 */
+    const char *host;    /* address to bind, no name; NULL: 0.0.0.0 */
     int port;            /* 0: any free port, printed when ready */
     int workers;         /* Python processes; 0: number of cores */
     const char *python;  /* interpreter, absolute or looked up on PATH; NULL: see
@@ -38,7 +38,7 @@ struct bento_serve_options {
     int64_t header_timeout_ms; /* 0: 10 s */
     int64_t body_timeout_ms;   /* without a byte of body; 0: 30 s */
     int64_t idle_timeout_ms;   /* between requests; 0: 75 s */
-    int64_t drain_timeout_ms;  /* on SIGTERM; 0: 30 s */
+    int64_t drain_timeout_ms;  /* on these signals; 0: 30 s */
     int ready_fd; /* the port is written here in decimal when the server answers; -1: none
                    */
 };
@@ -49,7 +49,8 @@ struct bento_serve_options {
         .enable_swagger = true, .batch_rerun = true, .ready_fd = -1, \
     }
 
-/* Blocks. BENTO_OK after a clean stop. Errors before the server is ready: port in use,
+/* Blocks. BENTO_OK after a clean stop. BENTO_EUSAGE: host or api_limits are not what the
+ * server and its bundle can follow. Other errors before the server is ready: port in use,
  * broken bundle, workers that cannot load the service (their traceback is on stderr
  * already). */
 bento_rc bento_serve(const struct bento_serve_options *options, struct bento_error *err);

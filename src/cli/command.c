@@ -2,6 +2,7 @@
  * users know. */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -505,11 +506,8 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-int command_main(int argc, char **argv)
+static int dispatch(struct call *call, int argc, char **argv)
 {
-    struct call call = {
-        .rest = argv
-    }; /* collected in place: never ahead of what was read */
     bool help = false;
 
     if (argc < 2 || strcmp(argv[1], "--help") == 0) {
@@ -532,16 +530,30 @@ int command_main(int argc, char **argv)
     }
     if (argv[1][0] == '-')
         return command_usage(NULL, "No such option: %s", argv[1]);
-    call.command = find_command(argv[1]);
-    if (!call.command)
+    call->command = find_command(argv[1]);
+    if (!call->command)
         return command_usage(NULL, "No such command '%s'.", argv[1]);
-    int rc = parse(&call, argc - 2, argv + 2, &help);
+    int rc = parse(call, argc - 2, argv + 2, &help);
     if (rc)
         return rc;
     if (help) {
-        command_help(call.command);
+        command_help(call->command);
         return 0;
     }
-    rc = call.command->run(&call);
-    return fflush(stdout) == 0 ? rc : 1;
+    return call->command->run(call);
+}
+
+int command_main(int argc, char **argv)
+{
+    struct call call = {
+        .rest = argv
+    }; /* collected in place: never ahead of what was read */
+    int status = dispatch(&call, argc, argv);
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    (void)fprintf(stderr, "Error: cannot write to standard output%s%s\n",
+                  errno ? ": " : "", errno ? strerror(errno) : "");
+    return status ? status : 1;
 }

@@ -238,7 +238,7 @@ const struct command command_run = {
         { .name = "host",                                                                                                     \
           .kind = OPTION_TEXT,                                                                                                \
           .env = "BENTOML_HOST",                                                                                              \
-          .help = "The address to listen on, default is 0.0.0.0" },                                                           \
+          .help = "The address (or localhost) to listen on, default is 0.0.0.0" },                                            \
         { .name = "workers",                                                                                                  \
           .shorts = "-w",                                                                                                     \
           .kind = OPTION_INTEGER,                                                                                             \
@@ -361,6 +361,12 @@ const struct command command_run = {
 
 static const struct option serve_options[] = { SERVE_OPTIONS };
 
+/* The one name that means the same everywhere; others would need a resolver. */
+static const char *address_of(const char *host)
+{
+    return bento_str_ieq(bento_str_of(host), BENTO_STR("localhost")) ? "127.0.0.1" : host;
+}
+
 static int run_serve(const struct call *call)
 {
     struct bento_serve_options options = BENTO_SERVE_OPTIONS_INIT;
@@ -379,7 +385,7 @@ static int run_serve(const struct call *call)
         return command_fail(call, &err);
     options.bundle = path;
     options.version = command_version();
-    options.host = call_text(call, "host");
+    options.host = address_of(call_text(call, "host"));
     options.port = (int)call_number(call, "port", 5000);
     options.workers = (int)call_number(call, "workers", 0);
     options.timeout_ms = call_number(call, "timeout", 0) * 1000;
@@ -402,6 +408,12 @@ static int run_serve(const struct call *call)
                                         : BENTO_LOG_INFO);
     rc = bento_serve(&options, &err);
     bento_store_free_text(path);
+    if (rc == BENTO_EUSAGE) {
+        int status = command_usage(call->command, "%s", err.message);
+        if (err.hint[0])
+            (void)fprintf(stderr, "hint: %s\n", err.hint);
+        return status;
+    }
     return rc == BENTO_OK ? 0 : command_fail(call, &err);
 }
 

@@ -125,8 +125,8 @@ static void on_pool_stopped(void *arg)
     bento_alarm_close(&server->alarm);
     close_handle((uv_handle_t *)&server->tick);
     close_handle((uv_handle_t *)&server->pump);
-    close_handle((uv_handle_t *)&server->signals[0]);
-    close_handle((uv_handle_t *)&server->signals[1]);
+    for (int i = 0; i < SERVER_SIGNALS; i++)
+        close_handle((uv_handle_t *)&server->signals[i]);
 }
 
 static bool in_flight(const struct server *server)
@@ -287,8 +287,12 @@ static bento_rc start_listening(struct server *server, struct bento_error *err)
     const struct sockaddr *at = (const struct sockaddr *)&v4;
 
     if (uv_ip4_addr(o->host, o->port, &v4) != 0) {
-        if (uv_ip6_addr(o->host, o->port, &v6) != 0)
-            return bento_fail(err, BENTO_EINVAL, "'%s' is not an IP address", o->host);
+        if (uv_ip6_addr(o->host, o->port, &v6) != 0) {
+            bento_fail(err, BENTO_EUSAGE, "'%s' is not an IP address", o->host);
+            return bento_hint(
+                err, "give 0.0.0.0 (all interfaces), 127.0.0.1, localhost or another "
+                     "address; names are not looked up");
+        }
         at = (const struct sockaddr *)&v6;
     }
     int rc = uv_tcp_init(&server->loop, &server->listener);
@@ -315,15 +319,24 @@ static bento_rc start_listening(struct server *server, struct bento_error *err)
     return BENTO_OK;
 }
 
+/* nohup asks for that. */
+static bool ignored(int number)
+{
+    struct sigaction now;
+
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 /* What cannot fail comes first: after a failure all of these handles are closed. */
 static bento_rc start_handles(struct server *server, struct bento_error *err)
 {
-    static const int numbers[2] = { SIGTERM, SIGINT };
+    static const int numbers[SERVER_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < SERVER_SIGNALS; i++) {
         (void)uv_signal_init(&server->loop, &server->signals[i]);
         server->signals[i].data = server;
-        (void)uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+        if (numbers[i] != SIGHUP || !ignored(SIGHUP))
+            (void)uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
     (void)uv_timer_init(&server->loop, &server->tick);
     server->tick.data = server;

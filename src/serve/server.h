@@ -33,13 +33,15 @@
 
 struct conn;
 
+#define SERVER_SIGNALS 3 /* SIGTERM, SIGINT, SIGHUP */
+
 struct server {
     struct bento_serve_options options;
     struct service service;
     struct metrics metrics;
     uv_loop_t loop;
     uv_tcp_t listener;
-    uv_signal_t signals[2];
+    uv_signal_t signals[SERVER_SIGNALS];
     uv_timer_t tick;          /* connection limits and deadlines, every SERVER_TICK_MS */
     uv_check_t pump;          /* after each turn's events: let the queues decide */
     struct bento_alarm alarm; /* batch windows */

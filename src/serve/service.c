@@ -87,13 +87,13 @@ apply_limits(struct service *service, const char *text, struct bento_error *err)
 
         if (!bento_str_next(&part, '=', &route) ||
             !bento_parse_u64(part, 1, (uint64_t)1 << 40, &bytes))
-            return bento_fail(err, BENTO_EINVAL,
+            return bento_fail(err, BENTO_EUSAGE,
                               "body limits are written route=bytes,..., not '%s'", text);
         for (i = 0; i < service->api_count; i++)
             if (bento_str_eq(route, bento_str_of(service->apis[i].route)))
                 break;
         if (i == service->api_count)
-            return bento_fail(err, BENTO_EINVAL,
+            return bento_fail(err, BENTO_EUSAGE,
                               "body limit for '%.*s': the service has no such route",
                               BENTO_STR_ARG(route));
         service->apis[i].body_max = bytes;

@@ -1,5 +1,7 @@
 /* cli/command: every kind of option in every spelling, wrong usage (status 2, usage and
  * hint on stderr), help. */
+#include <stdio_ext.h>
+
 #include "capture.h"
 
 static const struct option probe_options[] = {
@@ -298,6 +300,59 @@ TEST(failures)
                "Error: bentoml-cli fail failed: no 'hint'\nhint: look elsewhere\n");
 }
 
+static bool fail_before; /* and nothing is left to write at the end */
+
+/* A line with the standard output on a device that is always full. */
+static int run_full(void *arg)
+{
+    static char first[] = "bentoml";
+    char *argv[8] = { first };
+    int full = open("/dev/full", O_WRONLY);
+    int n = 1;
+
+    for (char *word = strtok(arg, " "); word && n < 7; word = strtok(NULL, " "))
+        argv[n++] = word;
+    CHECK(full >= 0 && dup2(full, STDOUT_FILENO) == STDOUT_FILENO);
+    if (fail_before) {
+        CHECK(putchar('x') == 'x' && fflush(stdout) != 0);
+        __fpurge(stdout);
+    }
+    int status = command_main(n, argv);
+    __fpurge(stdout);
+    clearerr(stdout);
+    (void)close(full);
+    return status;
+}
+
+TEST(output_that_cannot_be_written)
+{
+    static const char want[] =
+        "Error: cannot write to standard output: No space left on device\n";
+    static const char *const lines[] = { "probe -q x", "probe --help", "--version",
+                                         "help" };
+    static char line[20000]; /* more than stdio holds back */
+
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        (void)snprintf(line, sizeof line, "%s", lines[i]);
+        CHECK_INT(capture(run_full, line), 1);
+        CHECK_STR(err_text, want);
+    }
+    memset(line, 'x', sizeof line - 1);
+    memcpy(line, "probe -q ", 9);
+    CHECK_INT(capture(run_full, line), 1);
+    CHECK(strncmp(err_text, want, strlen(want) - 26) == 0);
+    (void)snprintf(line, sizeof line, "prob");
+    CHECK_INT(capture(run_full, line), 2); /* that wrote nothing there */
+    CHECK(strstr(err_text, "standard output") == NULL);
+    fail_before = true;
+    (void)snprintf(line, sizeof line, "fail it");
+    CHECK_INT(capture(run_full, line), 1);
+    CHECK_STR(err_text, "Error: bentoml-cli fail failed: no 'it'\n"
+                        "Error: cannot write to standard output\n");
+    fail_before = false;
+    CHECK_LINE("probe -q x", 0, "[x] quiet\n", "");
+}
+
 int main(void)
 {
     RUN(values);
@@ -310,5 +365,6 @@ int main(void)
     RUN(help);
     RUN(group);
     RUN(failures);
+    RUN(output_that_cannot_be_written);
     return check_report();
 }

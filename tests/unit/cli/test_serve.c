@@ -33,7 +33,10 @@ bento_rc bento_serve(const struct bento_serve_options *options, struct bento_err
                        texts[i] ? texts[i] : "(null)");
     seen = *options;
     served++;
-    return serve_rc == BENTO_OK ? BENTO_OK : bento_fail(err, serve_rc, "no port");
+    if (serve_rc == BENTO_OK)
+        return BENTO_OK;
+    (void)bento_fail(err, serve_rc, "no port");
+    return serve_rc == BENTO_EUSAGE ? bento_hint(err, "ask") : serve_rc;
 }
 
 bento_rc bento_python_find(const char *python, char **ret_path, struct bento_error *err)
@@ -107,6 +110,16 @@ TEST(options)
     CHECK_INT(seen.idle_timeout_ms, 3);
     CHECK_INT(seen.drain_timeout_ms, 86400000);
     CHECK_STR(err_text, "");
+}
+
+TEST(the_name_of_this_machine)
+{
+    serve("--host localhost");
+    CHECK_STR(seen_texts[1], "127.0.0.1");
+    serve("--host LocalHost");
+    CHECK_STR(seen_texts[1], "127.0.0.1");
+    serve("--host localhost.example");
+    CHECK_STR(seen_texts[1], "localhost.example");
 }
 
 TEST(environment)
@@ -193,6 +206,10 @@ TEST(failures)
     serve_rc = BENTO_EUNAVAILABLE;
     CHECK_LINE("serve-gunicorn S:1", 1, "",
                "Error: bentoml-cli serve-gunicorn failed: no port\n");
+    serve_rc = BENTO_EUSAGE; /* known only when the bundle is there */
+    CHECK_LINE("serve S:1 --api-max-request-size nope=3", 2, "",
+               "Usage: bentoml serve [OPTIONS] BENTO\nTry 'bentoml serve --help' for "
+               "help.\n\nError: no port\nhint: ask\n");
     serve_rc = BENTO_OK;
     CHECK_INT(bentoml("run S:1"), 2);
     CHECK(strstr(err_text, "Missing argument 'API_NAME'.") != NULL);
@@ -235,6 +252,7 @@ int main(void)
     home_save("S", "1", NULL);
     RUN(defaults);
     RUN(options);
+    RUN(the_name_of_this_machine);
     RUN(environment);
     RUN(deprecated);
     RUN(wrong_usage);

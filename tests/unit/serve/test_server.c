@@ -35,7 +35,10 @@ TEST(bad_addresses)
     char message[100];
 
     options.host = "localhost.";
-    check_start(options, BENTO_EINVAL, "'localhost.' is not an IP address");
+    check_start(options, BENTO_EUSAGE, "'localhost.' is not an IP address");
+    struct bento_error err = BENTO_ERROR_INIT;
+    CHECK_INT(bento_serve(&options, &err), BENTO_EUSAGE);
+    CHECK(strstr(err.hint, "localhost") != NULL);
     options.host = "192.0.2.1"; /* of documentation: nobody has it */
     check_start(options, BENTO_EIO,
                 "cannot listen on 192.0.2.1 port 0: address not available");
@@ -58,7 +61,7 @@ TEST(bad_bundle_and_interpreter)
                 "Python interpreter 'no-such-python' not found");
     options = fixture_options();
     options.api_limits = "x=1";
-    check_start(options, BENTO_EINVAL,
+    check_start(options, BENTO_EUSAGE,
                 "body limit for 'x': the service has no such route");
 }
 
@@ -140,16 +143,35 @@ TEST(ready_descriptor)
     (void)close(ends[1]);
 }
 
-TEST(sigterm)
+static void check_signal(int number)
 {
     struct server *server = fixture_open(NULL);
     struct bento_error err = BENTO_ERROR_INIT;
     struct client client;
 
     ask(&client, server, BENTO_HTTP_POST, "/plain", "e1");
-    CHECK_INT(raise(SIGTERM), 0);
+    CHECK_INT(raise(number), 0);
     CHECK_INT(server_run(server, &err), BENTO_OK);
     check_client(&client, 200, "e1");
+}
+
+TEST(signals_drain)
+{
+    check_signal(SIGTERM);
+    check_signal(SIGINT);
+    check_signal(SIGHUP);
+}
+
+/* nohup: the terminal goes, the server stays. */
+TEST(an_ignored_hangup)
+{
+    CHECK(signal(SIGHUP, SIG_IGN) != SIG_ERR);
+    struct server *server = fixture_start(NULL);
+    CHECK_INT(raise(SIGHUP), 0);
+    turns(server, 20);
+    CHECK(!server->draining);
+    fixture_close(server);
+    (void)signal(SIGHUP, SIG_DFL);
 }
 
 /* The drain ends at its limit: what waits is answered 503. */
@@ -186,7 +208,8 @@ int main(int argc, char **argv)
     RUN(workers_that_cannot_load);
     RUN(too_few_descriptors);
     RUN(ready_descriptor);
-    RUN(sigterm);
+    RUN(signals_drain);
+    RUN(an_ignored_hangup);
     RUN(drain_limit);
     return fixture_report(live);
 }
