@@ -1,6 +1,7 @@
 """The SDK: declarations, artifacts, saving and loading, adapters called directly."""
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -236,6 +237,58 @@ def test_declarations_are_checked():
         Single()
     with pytest.raises(NotFound):
         Example().get_inference_api("nope")
+
+
+@pytest.mark.parametrize(
+    "argument, bad, good",
+    [
+        ("mb_max_batch_size", [0, -1, 1.5, True, "10", None], [1, 4000]),
+        ("mb_max_latency", [0, -1, 1.5, True, "10", None], [1, 60000]),
+        ("batch", [0, 1, "yes", None], [True, False]),
+        ("api_name", [5, "", "a-b", "index", "docs"], ["a_b", "metadata"]),
+        ("route", [5, "", "/", "a#b", ":x", "a\nb", "a\x00", "docs.json", "metadata", "/metrics", "/healthz", "feedback", "docs", "index"], ["/v1/x", "metrics/x", r"$~!@%^&*()_-+=[]\|;:,./predict"]),
+    ],
+)
+def test_arguments_of_api(argument, bad, good):
+    for value in bad:
+        with pytest.raises(InvalidArgument, match=argument.replace("api_name", "API name").replace("route", "route|path")):
+            bentoml.api(input=JsonInput(), **{argument: value})(echo)
+    for value in good:
+        bentoml.api(**{"input": JsonInput(), "route": "ok", argument: value})(echo)
+
+
+def test_two_apis_of_one_name_or_route():
+    def function(name, **kwargs):
+        def method(self, value):
+            return value
+
+        method.__name__ = name
+        return bentoml.api(input=JsonInput(), **kwargs)(method)
+
+    with pytest.raises(InvalidArgument, match="Duplicated API route 'x' in service 'S': methods 'a' and 'b' have it"):
+        type("S", (bentoml.BentoService,), {"a": function("a", route="x"), "b": function("b", route="/x")})
+    with pytest.raises(InvalidArgument, match="Duplicated API name 'x'"):
+        type("S", (bentoml.BentoService,), {"a": function("a", route="x", api_name="x"), "b": function("b", route="y", api_name="x")})
+    with pytest.raises(InvalidArgument, match="Reserved API route"):
+        function("metadata")
+    base = type("S", (bentoml.BentoService,), {"a": function("a", route="x"), "b": function("b")})
+    with pytest.raises(InvalidArgument, match="Duplicated API route 'b' in service 'T'"):
+        type("T", (base,), {"c": function("c", route="b")})
+    assert [api.name for api in type("T", (base,), {"a": function("a", route="x")})().inference_apis] == ["a", "b"]
+
+
+@pytest.mark.parametrize("options, text", [(["-"], "interactive REPL"), (["-i"], "interactive REPL"), (["-c", "x"], "interactive REPL"), (["gone.py"], "is not there: '.*gone.py'")])
+def test_a_class_without_a_file_cannot_be_saved(tmp_path, options, text):
+    code = (SERVICE % ("", "return value")) + "\nimport os\nif os.path.exists('gone.py'): os.unlink('gone.py')\n"
+    code += "try: Local().save_to_dir('bundle')\nexcept bentoml.exceptions.BentoMLException as e: print('saved not:', e)\n"
+    (tmp_path / "bundle").mkdir()
+    if options == ["gone.py"]:
+        (tmp_path / "gone.py").write_text(code)
+    options = [code if o == "x" else o for o in options]
+    stdin = code if options[0] != "-i" else "exec(%r)\n" % code
+    out = subprocess.run([sys.executable, *options], input=stdin, capture_output=True, text=True, cwd=str(tmp_path), timeout=60)
+    assert re.search("saved not: .*" + text, out.stdout), out.stderr
+    assert os.listdir(tmp_path / "bundle") == []
 
 
 @pytest.mark.parametrize("text, ok", [("abc_123", True), ("1", True), ("1.3.4-g375a71b", True), ("1.2.3+build", True), ("44&", False), ("44 123", False), ("", False), ("Latest", False), ("a" * 129, False)])

@@ -2,6 +2,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import zipfile
@@ -21,8 +22,10 @@ def _module_of(service: Any) -> "tuple[str, str]":
     """(dotted name, file) of the module that defines the service."""
     name = type(service).__module__
     path = getattr(sys.modules.get(name), "__file__", None)
-    if not path:
+    if not path or re.match(r"<.*>$", os.path.basename(path)):  # "<stdin>", "<ipython-input-…>"
         raise BentoMLException("BentoService class can not be defined in Python interactive REPL, try writing the class definition to a file and import it.")
+    if not os.path.isfile(path):
+        raise BentoMLException("The file of module '%s', which defines the BentoService class, is not there: '%s'" % (name, path))
     if name == "__main__":
         package = getattr(sys.modules[name], "__package__", None)  # set by `python -m package.module`
         name = (package + "." if package else "") + os.path.splitext(os.path.basename(path))[0]

@@ -5,7 +5,8 @@ import os
 import re
 import sys
 import uuid
-from typing import Any, Callable, List, Optional
+from numbers import Integral
+from typing import Any, Callable, Dict, List, Optional
 
 from bentoml.exceptions import BentoMLException, InvalidArgument, NotFound
 from bentoml.service.artifacts import ArtifactCollection, BentoServiceArtifact
@@ -30,6 +31,7 @@ __all__ = [
 logger = logging.getLogger("bentoml")
 
 RESERVED_API_NAMES = ["index", "swagger", "docs", "healthz", "metrics", "feedback"]
+INFRA_ROUTES = RESERVED_API_NAMES + ["docs.json", "metadata", ""]
 DEFAULT_MAX_LATENCY = 20000
 DEFAULT_MAX_BATCH_SIZE = 4000
 _SEMVER = re.compile(
@@ -46,17 +48,41 @@ def validate_version_str(version_str: str) -> None:
 
 
 def _validate_api_name(name: str) -> None:
-    if not name.isidentifier():
-        raise InvalidArgument("Invalid API name: '%s', a valid identifier may only contain letters, numbers, underscores and not starting with a number." % name)
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InvalidArgument("Invalid API name: '%s', a valid identifier may only contain letters, numbers, underscores and not starting with a number." % (name,))
     if name in RESERVED_API_NAMES:
         raise InvalidArgument("Reserved API name: '%s' is reserved for infra endpoints" % name)
 
 
 def _validate_route(route: str) -> None:
-    if re.search(r"[?#]", route) or route.startswith(("//", ":")):
-        raise InvalidArgument("The path %s contains illegal url characters" % route)
-    if route in RESERVED_API_NAMES:
+    if not isinstance(route, str):
+        raise InvalidArgument("The route of an API must be a str, not %r" % (route,))
+    if re.search(r"[?#\x00-\x1f\x7f]", route) or route.startswith(("//", ":")):
+        raise InvalidArgument("The path %r contains illegal url characters" % route)
+    if _stored_route(route) in INFRA_ROUTES:
         raise InvalidArgument("Reserved API route: '%s' is reserved for infra endpoints" % route)
+
+
+def _stored_route(route: str) -> str:
+    return route[1:] if route.startswith("/") else route
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise InvalidArgument("%s must be a positive int, not %r" % (name, value))
+    return int(value)
+
+
+def _check_unique(cls: type) -> None:
+    """Of two APIs with one name or route only one could ever be called."""
+    methods = [f for _, f in inspect.getmembers(cls, predicate=inspect.isfunction) if hasattr(f, "_is_api")]
+    for what, attribute in (("name", "_api_name"), ("route", "_api_route")):
+        taken: Dict[str, str] = {}
+        for function in methods:
+            value = getattr(function, attribute)
+            other = taken.setdefault(value, function.__name__)
+            if other != function.__name__:
+                raise InvalidArgument("Duplicated API %s '%s' in service '%s': methods '%s' and '%s' have it" % (what, value, cls.__name__, other, function.__name__))
 
 
 def api_decorator(
@@ -79,6 +105,8 @@ def api_decorator(
         path = name if route is None else route
         _validate_api_name(name)
         _validate_route(path)
+        if not isinstance(batch, bool):
+            raise InvalidArgument("batch must be True or False, not %r" % (batch,))
         if input is None:
             if not (args and inspect.isclass(args[0]) and issubclass(args[0], BaseInputAdapter)):
                 raise InvalidArgument("BentoService @api decorator first parameter must be an instance of a class derived from bentoml.adapters.BaseInputAdapter ")
@@ -99,10 +127,10 @@ def api_decorator(
             "input_adapter": input_adapter,
             "output_adapter": output_adapter,
             "api_name": name,
-            "api_route": path[1:] if path.startswith("/") else path,
+            "api_route": _stored_route(path),
             "api_doc": inspect.cleandoc(doc) if doc else doc,
-            "mb_max_batch_size": mb_max_batch_size,
-            "mb_max_latency": mb_max_latency,
+            "mb_max_batch_size": _positive("mb_max_batch_size", mb_max_batch_size),
+            "mb_max_latency": _positive("mb_max_latency", mb_max_latency),
             "batch": batch,
         }
         for key, value in values.items():
@@ -170,6 +198,10 @@ class BentoService:
     _web_static_content: Optional[str] = None
     _version_major: Optional[int] = None
     _version_minor: Optional[int] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _check_unique(cls)
 
     def __init__(self) -> None:
         self._bento_service_version = self._bento_service_bundle_version
