@@ -8,9 +8,9 @@ or a cancelled task of an event loop would end the worker and take the neighbour
 import os
 import sys
 import time
-import traceback
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
+from bentoml._failures import IDS_MAX, FailureLog
 from bentoml._pandas import build_frame
 from bentoml.adapters.base_output import MISMATCH
 from bentoml.adapters.dataframe_input import DataframeInput, Refused
@@ -41,9 +41,12 @@ class Mismatch(Exception):
 class Executor:
     """Executes jobs of one API on a link to the server."""
 
-    def __init__(self, api: InferenceAPI, link: Any) -> None:
+    def __init__(self, api: InferenceAPI, link: Any, log: Optional[FailureLog] = None) -> None:
         self.api = api
         self.link = link
+        self.log = log or FailureLog()
+        self.calling: Sequence[int] = ()  # requests of the call that is running, for the log
+        api.report = self._report
         self.user_ns = 0
         self.groups = 0
         self.reruns = 0
@@ -63,6 +66,10 @@ class Executor:
             for i in range(count):
                 self._run_tasks([i])
         self.link.done(self.user_ns, max(self.groups, 1), self.reruns)
+
+    def _report(self, error: BaseException) -> None:
+        ids = [self.link.task_id(i) for i in self.calling[:IDS_MAX]]
+        self.log.write(self.api.name, ids, len(self.calling), error)
 
     # ---- frames ----
 
@@ -104,6 +111,7 @@ class Executor:
                 self._refuse(indices[0], "EINVAL")
             return
         self.groups += 1
+        self.calling = indices
         self.link.started(indices)
         merged = len(indices) > 1
         try:
@@ -124,6 +132,7 @@ class Executor:
         start = 0
         for i, count in zip(group[0], group[1]):
             self.reruns += 1
+            self.calling = (i,)
             part = fresh.iloc[start : start + count].reset_index(drop=True).copy()
             start += count
             try:
@@ -199,8 +208,9 @@ class Executor:
             task = self.api.input_adapter.from_http_request(self._request(i))
         except BentoMLException as e:
             task = InferenceTask().discard(http_status=e.status_code, err_msg=str(e))
-        except BaseException:  # noqa: BLE001 (a custom adapter: its error is this request's alone)
-            traceback.print_exc(file=sys.stderr)
+        except BaseException as e:  # noqa: BLE001 (a custom adapter: its error is this request's alone)
+            self.calling = (i,)
+            self._report(e)
             task = InferenceTask().discard(http_status=500, err_msg=GENERIC_ERROR)
         task.task_id = self.link.task_id(i)
         task.http_method = self.link.head(i)[0]
@@ -218,6 +228,7 @@ class Executor:
 
     def _answer_tasks(self, indices: List[int], rerun: bool) -> None:
         tasks = [self._task(i) for i in indices]
+        self.calling = indices
         began = time.perf_counter_ns()
         try:
             results = self.api.infer(tasks)
@@ -227,7 +238,7 @@ class Executor:
         except BaseException as e:  # noqa: BLE001 (adapters and results of user code)
             results = None
             error = (500, MISMATCH if text_of(e) == MISMATCH else GENERIC_ERROR)
-            traceback.print_exc(file=sys.stderr)
+            self._report(e)
         self.user_ns += time.perf_counter_ns() - began
         failed = results is None or any(r.http_status >= 500 for r in results)
         if failed and RERUN and self.api.batch and len(indices) > 1:
@@ -246,8 +257,9 @@ class Executor:
         """Answers one request. What cannot be sent fails here: its neighbours may have been answered, so no call is run again."""
         try:
             self._send(i, self.api.output_adapter.to_http_response(result), rerun)
-        except BaseException:  # noqa: BLE001 (a result that is no text, a header that is none)
-            traceback.print_exc(file=sys.stderr)
+        except BaseException as e:  # noqa: BLE001 (a result that is no text, a header that is none)
+            self.calling = (i,)
+            self._report(e)
             self._text(i, 500, GENERIC_ERROR, rerun)
 
     def _send(self, i: int, response: HTTPResponse, rerun: bool) -> None:

@@ -45,15 +45,17 @@ def _ordered(service: Any, bundle: str) -> List[Any]:
 
 def _load(link: Any, bundle: str) -> Any:
     from bentoml._engine import Executor
+    from bentoml._failures import FailureLog
     from bentoml.saved_bundle import load_from_dir
 
     service = load_from_dir(bundle)
-    executors = [Executor(api, link) for api in _ordered(service, bundle)]
+    log = FailureLog()
+    executors = [Executor(api, link, log) for api in _ordered(service, bundle)]
     if any(e.frames for e in executors):
         from bentoml import _pandas
 
         _pandas.prepare()
-    return service, executors
+    return service, executors, log
 
 
 def main(bundle: str) -> int:
@@ -63,7 +65,7 @@ def main(bundle: str) -> int:
     link = _core.Link()
     os.environ.pop("BENTO_LINK", None)
     try:
-        service, executors = _load(link, bundle)
+        service, executors, log = _load(link, bundle)
     except BaseException as e:  # noqa: BLE001 (user code may raise anything; the server tells the user)
         traceback.print_exc(file=sys.stderr)
         link.hello(json.dumps({"wire": 1, "error": "%s: %s" % (type(e).__name__, " ".join(str(e).split())[:250])}))
@@ -74,6 +76,7 @@ def main(bundle: str) -> int:
     while True:
         job = link.wait()
         if job is None:
+            log.flush()
             return 0
         api, count = job
         executors[api].run(count)

@@ -250,3 +250,36 @@ def test_a_result_that_cannot_be_sent_fails_alone(leaving):
     answers = at_once(leaving, "odd", fine + [2, 3, 4])
     assert {v: answers[v][0] for v in answers} == {v: 500 if v in (2, 3, 4) else 200 for v in answers}
     assert [answers[v][2] for v in fine] == [b"%d" % v for v in fine] and leaving.workers() == before
+
+
+def failures(server, api):
+    """What the server's log says about failures of an API; each of its lines is JSON."""
+    lines = [json.loads(line) for line in server.text().splitlines()]
+    return [line for line in lines if line["component"] == "worker" and line.get("api") == api]
+
+
+def test_failures_are_logged_as_json(start, picky):
+    server = start(picky, "--workers", "1", "--mb-max-latency", "20000")
+    (pid,) = server.workers()
+    answers = at_once(server, "values", [1, 2, 3, 4, 5, 6, -7])
+    merged, alone = failures(server, "values")
+    ids = {answers[v][1]["x-request-id"] for v in answers if v != 999}
+    assert merged["requests"] == 7 and len(merged["request_ids"]) == 5 and set(merged["request_ids"]) < ids
+    assert alone["request_ids"] == [answers[-7][1]["x-request-id"]] and alone["requests"] == 1
+    for line in (merged, alone):
+        assert (line["level"], line["pid"], line["error"]) == ("error", pid, "ValueError: negative")
+        assert line["traceback"].startswith("Traceback (most recent call last):\n") and "in values" in line["traceback"]
+    status, fields, _ = ask(server, "POST", "/frame", JSON, b'[{"a": -1}]')
+    assert status == 500 and [line["request_ids"] for line in failures(server, "frame")] == [[fields["x-request-id"]]]
+
+
+def test_a_storm_of_failures_is_counted(start, picky):
+    server = start(picky, "--workers", "1")
+    for _ in range(60):
+        assert ask(server, "POST", "/values", JSON, b'{"a": -1}')[0] == 500
+
+    def left_out():
+        return sum(json.loads(line).get("count", 0) for line in server.text().splitlines() if "left out" in line)
+
+    assert until(lambda: left_out() + len(failures(server, "values")) == 60)
+    assert left_out() > 0

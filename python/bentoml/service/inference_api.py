@@ -33,6 +33,12 @@ def text_of(error: BaseException) -> str:
         return type(error).__name__
 
 
+def print_failure(error: BaseException) -> None:
+    """For a person at a terminal; workers write their own lines."""
+    print("Error caught in API function:", file=sys.stderr)
+    traceback.print_exception(type(error), error, error.__traceback__)
+
+
 class InferenceAPI:
     """Name, route, adapters, and how the function is called."""
 
@@ -58,6 +64,7 @@ class InferenceAPI:
         self.batch = batch
         self.route = route if route is not None else name
         self.user_func = user_func
+        self.report: Callable[[BaseException], None] = print_failure
         self.doc = doc if doc is not None else self._generated_doc()
         if batch and not input_adapter.BATCH_MODE_SUPPORTED:
             raise BentoMLConfigException("%s does not support `batch=True`" % type(input_adapter).__name__)
@@ -87,11 +94,9 @@ class InferenceAPI:
     def call_single(self, args: Sequence[Any], task: InferenceTask) -> Any:
         return self.user_func(*args, task=task) if self.wants_tasks else self.user_func(*args)
 
-    @staticmethod
-    def failure(error: BaseException) -> str:
+    def failure(self, error: BaseException) -> str:
         """What the client is told; the traceback goes to the log."""
-        print("Error caught in API function:", file=sys.stderr)
-        traceback.print_exception(type(error), error, error.__traceback__)
+        self.report(error)
         return "Exception happened in API function: %s" % text_of(error)
 
     def pack(self, value: Any, tasks: Sequence[InferenceTask]) -> List[InferenceResult]:
