@@ -1,9 +1,12 @@
 """Requests, tasks and results as adapters and user functions see them."""
 import io
 import os
+import re
 import uuid
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote, urlparse
+
+from bentoml.exceptions import BadInput
 
 BATCH_HEADER = "Bentoml-Is-Batch-Request"
 
@@ -267,19 +270,36 @@ class InferenceTask:
         return "InferenceTask(data=%r, is_discarded=%r)" % (self.data, self.is_discarded)
 
 
+_PART_HEAD_MAX = 8192  # the parser of part heads takes quadratic time
+
+
+def _check_part_heads(content_type: str, body: bytes) -> None:
+    """Heads of parts are short."""
+    found = re.search(r'boundary="?([^";,]+)', content_type)
+    for part in body.split(b"--" + found.group(1).encode("latin-1", "replace")) if found else ():
+        end = min((i for i in (part.find(b"\r\n\r\n"), part.find(b"\n\n")) if i >= 0), default=len(part))
+        if end > _PART_HEAD_MAX:
+            raise BadInput("the head of a part of the multipart body is longer than %d bytes" % _PART_HEAD_MAX)
+
+
 def parse_form_data(request: HTTPRequest) -> Tuple[Any, Dict[str, str], Dict[str, FileLike]]:
     """A multipart body: (stream, plain fields, files by field name). Lines may end with LF only."""
     import email.parser
     import email.policy
 
-    head = b"Content-Type: " + (request.headers.get("Content-Type") or "").encode("latin-1") + b"\r\n\r\n"
+    content_type = request.headers.get("Content-Type") or ""
+    _check_part_heads(content_type, request.body)
+    head = b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n"
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + request.body)
     fields: Dict[str, str] = {}
     files: Dict[str, FileLike] = {}
     for part in message.iter_parts() if message.is_multipart() else ():
-        name = part.get_param("name", header="content-disposition")
-        filename = part.get_filename()
-        payload = part.get_payload(decode=True) or b""
+        try:
+            name = part.get_param("name", header="content-disposition")
+            filename = part.get_filename()
+            payload = part.get_payload(decode=True) or b""
+        except Exception as e:  # noqa: BLE001 (it raises whatever its parts raise)
+            raise BadInput("the head of a part of the multipart body cannot be read") from e
         if name is None:
             continue
         if filename is None:

@@ -9,11 +9,11 @@ import zipfile
 import bentoml
 import pytest
 from bentoml.adapters import BaseInputAdapter, DataframeInput, JsonInput, JsonOutput, StringInput
-from bentoml.exceptions import BentoMLConfigException, BentoMLException, FailedPrecondition, InvalidArgument, NotFound
+from bentoml.exceptions import BadInput, BentoMLConfigException, BentoMLException, FailedPrecondition, InvalidArgument, NotFound
 from bentoml.frameworks.sklearn import SklearnModelArtifact
 from bentoml.service import validate_version_str
 from bentoml.service.artifacts.common import JSONArtifact, PickleArtifact, TextFileArtifact
-from bentoml.types import HTTPHeaders, HTTPRequest, InferenceError, InferenceResult, InferenceTask
+from bentoml.types import HTTPHeaders, HTTPRequest, InferenceError, InferenceResult, InferenceTask, parse_form_data
 
 
 @bentoml.env(pip_packages=["pandas"])
@@ -388,7 +388,15 @@ def test_dataframe_input_types():
         ("int8", "-129", None),
         ("uint8", "255", 255),
         ("uint8", "-1", None),
-        ("int64", "1.0", None),
+        ("int64", "1.0", 1),
+        ("int64", "-3.0", -3),
+        ("int64", "1.5", None),
+        ("int64", "1e300", None),
+        ("int64", "9223372036854775808.0", None),
+        ("int64", "-9223372036854775808.0", -9223372036854775808),
+        ("int8", "127.0", 127),
+        ("int8", "128.0", None),
+        ("uint8", "-1.0", None),
         ("int64", "true", None),
         (bool, "1", True),
         ("bool", "0", False),
@@ -486,3 +494,16 @@ def test_import_is_light():
     code = "import sys; before = set(sys.modules); import bentoml; new = set(sys.modules) - before; print(sorted(m for m in new if m.split('.')[0] in ('numpy', 'pandas', 'asyncio', 'json')))"
     out = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(bentoml.__file__))))
     assert out.stdout.strip() == "[]", out.stderr
+
+
+def form(head, content=b"x"):
+    body = b"--B\r\n" + head + b"\r\n\r\n" + content + b"\r\n--B--\r\n"
+    return HTTPRequest(HTTPHeaders([("Content-Type", "multipart/form-data; boundary=B")]), body)
+
+
+def test_form_data():
+    _, fields, files = parse_form_data(form(b'Content-Disposition: form-data; name="a"; filename="f.txt"', b"y" * 100_000))
+    assert fields == {} and files["a"].read() == b"y" * 100_000
+    for head in (b"Content-Disposition: form-data; name=a" + b"; p=1" * 20_000, b"Content-Disposition: form-data; name=a; filename*=punycode''a"):
+        with pytest.raises(BadInput):
+            parse_form_data(form(head))

@@ -32,6 +32,16 @@ def _numpy_dtype(kind: Any) -> Any:
         return None
 
 
+def _whole(column: Any, dtype: Any) -> bool:
+    """Whether all cells are integers that the type holds, written as 1.0: read_csv takes them."""
+    import numpy as np
+
+    values = column.to_numpy()
+    limits = np.iinfo(dtype)
+    inside = (values >= float(limits.min)) & (values < float(limits.max) + 1.0)
+    return bool(inside.all() and (values == np.floor(values)).all())
+
+
 def _holds(column: Any, kind: str, dtype: Any) -> bool:
     """Whether a column of integers fits a declared integer or bool type without a change of value."""
     import numpy as np
@@ -151,7 +161,9 @@ class DataframeInput(StringInput):
             if dtype == _numpy_dtype(kind):
                 continue
             have, want = dtype.kind, self._kind_of(kind)
-            if have in "iu" and want in "iub":
+            if have == "f" and want in "iu":
+                fits = _whole(frame[name], _numpy_dtype(kind))
+            elif have in "iu" and want in "iub":
                 fits = _holds(frame[name], want, _numpy_dtype(kind))
             else:
                 fits = want == "O" or have == want or (want == "f" and have in "iu")
