@@ -17,7 +17,7 @@
  * bentoml package), or with "error": one line that says why the service cannot be loaded.
  *
  * While jobs follow each other closely a worker looks for the next one before it sleeps,
- * for at most BENTO_SPIN_US microseconds of the environment: by default 150, 0 on one
+ * for at most BENTO_SPIN_US microseconds of the environment: by default 400, 0 on one
  * processor. It stops doing so when jobs come later than that.
  *
  * Threads: one thread uses the link. bento_worker_wait may be called without Python's

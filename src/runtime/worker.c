@@ -23,7 +23,7 @@
 #include "os/shm.h"
 #include "runtime/link.h"
 
-#define SPIN_NS     150000 /* look this long before sleeping, where that pays */
+#define SPIN_NS     400000 /* look this long before sleeping, where that pays */
 #define SPIN_MAX_US 100000
 #define GAP_MAX(w)  (4 * (w)->spin_ns) /* longer gaps count as so long */
 #define FRAME_MAX                    \
